@@ -1,0 +1,1 @@
+"""A bookshop: authors, their books, and the orders of customers."""

@@ -1,0 +1,78 @@
+# The verbs of this repository. `make` alone lists them.
+
+VENV ?= .venv
+CODE ?= final
+PINS ?= --constraint .ci/pins.txt
+
+# The first Python on this machine that is recent enough, or else python3.
+NAMES = python3 python3.14 python3.13 python3.12 python3.11
+NEW_ENOUGH = -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(or $(shell for name in $(NAMES); do \
+	$$name $(NEW_ENOUGH) 2>/dev/null && echo $$name && break; done), python3)
+
+RUN = $(VENV)/bin/python -m
+
+.PHONY: help
+help:  ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/ready: pyproject.toml .ci/pins.txt
+	@$(PYTHON) $(NEW_ENOUGH) || { echo "This needs Python 3.11 or newer, but" \
+	"$(PYTHON) is `$(PYTHON) --version 2>&1`. Install one, or name one:" \
+	"make PYTHON=/path/to/python3.13"; exit 1; } >&2
+	@echo "Setting up $(VENV), once …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) pip install --quiet --upgrade 'pip>=25.1'  # --group is new there
+	@$(RUN) pip install --quiet --group dev $(PINS)
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/ready  ## run the site and the server (CODE=steps/03, REDIS_URL=…, AUTO=1)
+	@$(RUN) steps.demo --code $(CODE) $(if $(AUTO),--auto)
+
+.PHONY: start
+start: $(VENV)/ready  ## lay out mine/, the folder for your own code
+	@$(RUN) steps.desk start
+
+.PHONY: progress
+progress: $(VENV)/ready  ## which steps your code passes, and what is next
+	@$(RUN) steps.desk progress
+
+.PHONY: watch
+watch: $(VENV)/ready  ## run the current suite whenever you save a file
+	@$(RUN) steps.desk watch
+
+.PHONY: catch-up
+catch-up: $(VENV)/ready  ## put mine/ where a chapter starts (STEP=03)
+	@$(RUN) steps.desk catch-up $(STEP)
+
+.PHONY: diff
+diff: $(VENV)/ready  ## what a chapter changes (STEP=03)
+	@$(RUN) steps.desk diff $(STEP)
+
+.PHONY: test
+test: check  ## prove everything
+	@$(RUN) pytest tests
+
+.PHONY: check
+check: $(VENV)/ready  ## lint, types, and the coverage of the steps by their suites
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) tests.check
+
+.PHONY: matrix
+matrix: $(VENV)/ready  ## grade every step with every suite, and show it as a table
+	@$(RUN) tests.matrix
+
+.PHONY: mutants
+mutants: $(VENV)/ready  ## change the code of the steps in small ways; is it noticed?
+	@$(RUN) tests.mutants
+
+.PHONY: newest
+newest:  ## the same proofs with the newest release of everything
+	@$(MAKE) test VENV=.venv-newest PINS=
+
+.PHONY: pins
+pins:  ## write the newest releases to .ci/pins.txt
+	@$(MAKE) --always-make .venv-newest/ready VENV=.venv-newest PINS=--upgrade
+	@.venv-newest/bin/python -m pip freeze > .ci/pins.txt

@@ -1,0 +1,1 @@
+from django_site.settings import *  # noqa: F403

@@ -48,6 +48,12 @@ class Unmet(AssertionError):
         self.story = story
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Keep pytest-django from setting up the project that the shell may name."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("steps", "grading the steps of the tutorial")
     group.addoption(

@@ -16,7 +16,11 @@ def python() -> Path:
 
 def test_versions(python: Path) -> None:
     """Python is 3.13 or newer, and Django is newer than the pinned 5.2."""
-    code = "import django, sys; assert (3, 13) <= sys.version_info; assert (6,) <= django.VERSION"
+    code = (
+        "import django, sys\n"
+        "assert (3, 13) <= sys.version_info\n"
+        "assert (6, 0) <= django.VERSION"
+    )
     subprocess.run([python, "-c", code], check=True)
 
 

@@ -1,0 +1,15 @@
+"""The tutorial, executed: a program does what its prose says, and believes nothing.
+
+What the reader must do stands in bold, as a verb. Nothing hidden steers the program.
+
+- ``document.py``: what the Markdown says, as instructions
+- ``files.py``: create, replace, change, delete and read files
+- ``transcripts.py``: what is typed in a terminal, and what comes
+- ``terminal.py``: real terminals
+- ``browser.py``: a real browser
+- ``reader.py``: the reader, who follows the instructions
+- ``surroundings.py``: the reader's copy of the repository, and what they need
+- ``claims.py``: what can be checked without running anything
+
+``python -m tests.tutorial --help`` tells how an author uses it.
+"""

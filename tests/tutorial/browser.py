@@ -1,0 +1,132 @@
+"""A real browser: one page of Chromium, used as a person uses it."""
+
+import re
+import shutil
+import time
+from types import TracebackType
+from typing import Self
+
+from playwright.sync_api import (
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
+
+from .files import Wrong
+from .terminal import QUIET
+
+PATIENCE = 10_000  # milliseconds
+ARGUMENTS = [
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-background-networking",
+    "--disable-gpu",
+]
+
+
+class Browser:
+    """A browser with one page, which is opened when it is first needed."""
+
+    def __init__(self) -> None:
+        self.playwright = sync_playwright()
+        self.page: Page | None = None
+        self.console: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.page is not None and self.page.context.browser is not None:
+            self.page.context.browser.close()
+            self.playwright.__exit__()
+
+    def start(self) -> Page:
+        """Return the page; start Chromium first if it doesn't run yet."""
+        if self.page is None:
+            program = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = self.playwright.__enter__().chromium.launch(
+                executable_path=program, args=ARGUMENTS
+            )
+            self.page = browser.new_page()
+            self.page.set_default_timeout(PATIENCE)
+            self.page.on("console", self.hear)
+        return self.page
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type == "log":
+            self.console += message.text.splitlines()
+
+    def do(self, verb: str, codes: tuple[str, ...]) -> None:
+        """Do what an instruction says; if it cannot be done, raise Wrong."""
+        page = self.start()
+        try:
+            match verb:
+                case "open":
+                    page.goto(codes[0])
+                case "type":
+                    field(page, codes[1]).fill(codes[0])
+                case "select":
+                    field(page, codes[1]).select_option(label=codes[0])
+                case "click":
+                    button(page, codes[0]).click()
+                    page.wait_for_load_state()
+                case "check":
+                    body = page.locator("body")
+                    expect(body).to_contain_text(codes[0], timeout=PATIENCE)
+        except (Error, AssertionError) as error:
+            raise Wrong(
+                f"{error}\nThe page is {page.url} and says:\n{said(page)}"
+            ) from (error)
+
+    def paste(self, script: str) -> None:
+        """Run a script as the console of the developer tools does."""
+        page = self.start()
+        self.console.clear()
+        session = page.context.new_cdp_session(page)
+        result = session.send(
+            "Runtime.evaluate",
+            {"expression": script, "replMode": True, "includeCommandLineAPI": True},
+        )
+        session.detach()
+        if details := result.get("exceptionDetails"):
+            exception = details.get("exception", {})
+            raise Wrong(exception.get("description", details["text"]))
+
+    def logged(self, count: int | None) -> list[str]:
+        """Return what the console logged, as soon as it has a number of lines.
+
+        It is complete when nothing comes any more, or when patience is lost.
+        """
+        page = self.start()
+        deadline = time.monotonic() + PATIENCE / 1000
+        while count is not None and len(self.console) < count:
+            if time.monotonic() > deadline:
+                break
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(QUIET * 1000)
+        lines = self.console.copy()
+        self.console.clear()
+        return lines
+
+
+def field(page: Page, label: str) -> Locator:
+    """Return the field with this label; a colon may follow the label."""
+    return page.get_by_label(re.compile(rf"^{re.escape(label)}:?$"))
+
+
+def button(page: Page, name: str) -> Locator:
+    """Return the button or the link with this name."""
+    link = page.get_by_role("link", name=name, exact=True)
+    return page.get_by_role("button", name=name, exact=True).or_(link)
+
+
+def said(page: Page) -> str:
+    return page.locator("body").inner_text()[:2000]

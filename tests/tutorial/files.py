@@ -1,0 +1,116 @@
+"""What the reader does to files: create, replace, change, delete, and read them."""
+
+import filecmp
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from .document import Instruction
+
+HUNK = re.compile(r"^@@.*\n", re.MULTILINE)
+CACHES = {"__pycache__", ".pytest_cache"}
+
+
+class Wrong(AssertionError):
+    """An instruction that cannot be followed as it is written."""
+
+
+def follow(instruction: Instruction, folder: Path) -> None:
+    """
+    Do what an instruction about a file says, in the reader's folder.
+
+    If it cannot be done, raise Wrong.
+
+    """
+    name = instruction.codes[0]
+    file = folder / name
+    if instruction.verb != "read" and not name.startswith("mine/"):
+        raise Wrong(f"{name} is not in mine/, the only folder where readers write")
+    if instruction.verb == "create" and file.exists():
+        raise Wrong(f"{name} exists already: is it to be replaced?")
+    if instruction.verb != "create" and not file.is_file():
+        raise Wrong(f"there is no file {name}")
+    content = instruction.fence.content if instruction.fence else ""
+    match instruction.verb:
+        case "create" | "replace":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, encoding="utf-8")
+        case "change":
+            text = file.read_text(encoding="utf-8")
+            file.write_text(changed(text, content, name), encoding="utf-8")
+        case "delete":
+            file.unlink()
+        case "read":
+            check_excerpt(file.read_text(encoding="utf-8"), content, name)
+
+
+def changed(text: str, diff: str, name: str) -> str:
+    """
+    Return a text to which the hunks of a diff were applied.
+
+    A hunk says where it belongs by its old lines, which must occur exactly once. If
+    they don't, raise Wrong.
+
+    """
+    for hunk in HUNK.split(diff):
+        old, new = sides(hunk)
+        if old == new:
+            raise Wrong(f"a hunk of the diff changes nothing:\n{hunk}")
+        match ("\n" + text).count("\n" + old) if old else 0:
+            case 0:
+                raise Wrong(f"{name} has no such lines:\n{old}")
+            case 1:
+                text = ("\n" + text).replace("\n" + old, "\n" + new, 1)[1:]
+            case count:
+                raise Wrong(f"{name} has these lines {count} times:\n{old}")
+    return text
+
+
+def sides(hunk: str) -> tuple[str, str]:
+    """Return the old and the new lines of a hunk."""
+    old = new = ""
+    for line in hunk.splitlines(keepends=True):
+        mark, rest = line[0], line[1:]
+        if mark == "\n":  # an empty line, whose mark an editor took off
+            rest = mark
+        elif mark not in " +-":
+            raise Wrong(f"a line of the diff starts with neither ' ', + nor -: {line}")
+        if mark != "+":
+            old += rest
+        if mark != "-":
+            new += rest
+    return old, new
+
+
+def check_excerpt(text: str, excerpt: str, name: str) -> None:
+    """If an excerpt isn't a verbatim part of a text, raise Wrong."""
+    if "\n" + excerpt not in "\n" + text:
+        lines = set(text.splitlines())
+        strange = [line for line in excerpt.splitlines() if line not in lines]
+        what = (
+            f"it has no line {strange[0]!r}" if strange else "its lines do not adjoin"
+        )
+        raise Wrong(f"this is no excerpt of {name}: {what}")
+
+
+def compare_folders(one: Path, other: Path) -> Iterator[str]:
+    """Yield what differs between two code folders, caches and suites aside."""
+    ours, theirs = code_files(one), code_files(other)
+    for name in sorted(ours | theirs):
+        if name not in theirs:
+            yield f"{one.name}/{name} should not be there"
+        elif name not in ours:
+            yield f"{one.name}/{name} is missing"
+        elif not filecmp.cmp(one / name, other / name, shallow=False):
+            yield f"{one.name}/{name} differs from {other.parent.name}/{other.name}"
+
+
+def code_files(folder: Path) -> set[str]:
+    """Return the names of the files of a code folder; a step's suite is none."""
+    return {
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file()
+        and not CACHES & set(file.parts)
+        and not file.name.startswith("test_")
+    }

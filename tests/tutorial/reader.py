@@ -1,0 +1,243 @@
+"""The reader, who follows the instructions, in order, and believes nothing."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .browser import Browser
+from .document import Fence, Instruction, Part, Solution
+from .files import Wrong, compare_folders, follow
+from .terminal import Terminal
+from .transcripts import (
+    TOKEN,
+    Command,
+    Exchange,
+    differences,
+    latest_token,
+    read_transcript,
+    rewritten,
+    same,
+)
+
+PATIENCE = 60  # seconds: how long a command may take
+STARTING = 5  # seconds: how long an author's server may take to print something
+
+Progress = Callable[[str], None]
+
+
+class Stuck(AssertionError):
+    """The reader cannot go on, at a line of the tutorial."""
+
+
+class Reader:
+    """Someone who sits before terminals and a browser, and has a folder of their own.
+
+    ``outputs`` collects the transcripts as they came. A reader who is ``trusting``
+    doesn't compare them with those of the tutorial.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        browser: Browser,
+        progress: Progress,
+        trusting: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.environment = environment
+        self.browser = browser
+        self.progress = progress
+        self.trusting = trusting
+        self.outputs: list[tuple[Fence, list[str]]] = []
+        self.terminals: dict[int, Terminal] = {}
+        self.habits: list[Command] = []  # what is typed in every terminal
+        self.token: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for terminal in self.terminals.values():
+            terminal.close()
+
+    def read(self, part: Part) -> None:
+        """Follow a part; if it is a chapter, compare the result with the step."""
+        for action in part.actions:
+            if isinstance(action, Solution):
+                self.solve(action)
+            else:
+                self.do(action)
+        if part.chapter is not None:
+            step = self.folder / "steps" / part.chapter
+            if lines := list(compare_folders(self.folder / "mine", step)):
+                raise Stuck(
+                    f"tutorial.md, line {part.line}: at the end of chapter "
+                    f"{part.chapter}, " + "; ".join(lines)
+                )
+
+    def solve(self, solution: Solution) -> None:
+        """Follow the solution of an exercise on a copy, which is then discarded."""
+        scratch = self.folder.with_name(f"{self.folder.name}-scratch")
+        shutil.copytree(self.folder, scratch, symlinks=True)
+        with Reader(
+            scratch, self.environment, self.browser, self.progress, self.trusting
+        ) as reader:
+            reader.habits = self.habits
+            reader.token = self.token
+            reader.outputs = self.outputs
+            for instruction in solution.instructions:
+                reader.do(instruction)
+        shutil.rmtree(scratch)
+
+    def do(self, instruction: Instruction) -> None:
+        """Follow an instruction; if it cannot be followed, raise Stuck."""
+        start = time.monotonic()
+        try:
+            self.attempt(instruction)
+        except (Wrong, OSError) as error:
+            where = f"tutorial.md, line {instruction.line}: {instruction}"
+            raise Stuck(f"{where}\n{error}") from error
+        seconds = time.monotonic() - start
+        self.progress(f"{instruction.line:5}  {seconds:5.1f} s  {instruction}")
+
+    def attempt(self, instruction: Instruction) -> None:
+        verb, fence = instruction.verb, instruction.fence
+        number = instruction.terminal
+        match verb:
+            case "create" | "replace" | "change" | "delete" | "read":
+                follow(instruction, self.folder)
+            case "press":
+                self.interrupt(self.terminal(number, opened=True))
+            case "close":
+                self.terminal(number, opened=True).close()
+                del self.terminals[number]
+            case "open" | "type" | "click" | "select" | "check":
+                self.browser.do(verb, tuple(map(self.filled_in, instruction.codes)))
+            case "paste" if fence:
+                self.browser.paste(self.filled_in(fence.content))
+            case "look" if fence and fence.language == "text":
+                self.look_at_console(fence)
+            case "look" if fence:
+                self.look(self.terminal(number, opened=True), fence)
+            case "in every terminal" if fence:
+                commands = read_transcript(fence.content, fence.line + 1)
+                for terminal in self.terminals.values():
+                    self.run(terminal, commands)
+                self.habits += commands
+            case "run" | "start" if fence:
+                commands = read_transcript(fence.content, fence.line + 1)
+                lines = self.run(self.terminal(number), commands, verb == "start")
+                self.outputs.append((fence, lines))
+
+    # Terminals
+
+    def terminal(self, number: int, opened: bool = False) -> Terminal:
+        """Return a terminal; open it first if it isn't yet."""
+        if number not in self.terminals:
+            if opened:
+                raise Wrong("that terminal was not opened yet")
+            terminal = Terminal(self.folder, self.environment)
+            self.terminals[number] = terminal
+            self.run(terminal, self.habits)
+        return self.terminals[number]
+
+    def interrupt(self, terminal: Terminal) -> None:
+        if terminal.is_idle():
+            raise Wrong("nothing runs in that terminal")
+        terminal.interrupt()
+        if not terminal.wait(terminal.is_idle, PATIENCE):
+            raise Wrong(shown("Ctrl-C did not end it", terminal))
+
+    def run(
+        self, terminal: Terminal, commands: list[Command], stays: bool = False
+    ) -> list[str]:
+        """Type commands; return what the terminal shows, for the tutorial.
+
+        Each must end before the next is typed. The last may be one that ``stays``.
+        """
+        lines: list[str] = []
+        for command in commands:
+            if not terminal.is_idle():
+                raise Wrong(shown("the shell has no prompt: something runs", terminal))
+            exchanges = command.exchanges
+            prompts = [exchange.prompt for exchange in exchanges[1:]]
+            for exchange, prompt in zip(exchanges, [*prompts, None], strict=True):
+                terminal.type(self.filled_in(exchange.typed))
+                if prompt is not None:
+                    self.await_prompt(terminal, prompt, exchange)
+                elif stays and command is commands[-1]:
+                    self.await_output(terminal, exchange.output)
+                    if terminal.is_idle():
+                        raise Wrong(shown("it ended, and should run on", terminal))
+                elif not terminal.wait(terminal.is_idle, PATIENCE):
+                    raise Wrong(shown(f"it did not end in {PATIENCE} s", terminal))
+                typed = f"{exchange.prompt}{exchange.typed}"
+                where = f"typed: {typed} (line {exchange.line})\n"
+                came = self.compare(exchange.output, terminal.look(), where)
+                lines += [typed, *came]
+        return lines
+
+    def look(self, terminal: Terminal, fence: Fence) -> None:
+        """Compare what came in a terminal since somebody looked at it."""
+        expected = fence.content.splitlines()
+        self.await_output(terminal, expected)
+        self.outputs.append((fence, self.compare(expected, terminal.look())))
+
+    def await_prompt(self, terminal: Terminal, prompt: str, said: Exchange) -> None:
+        """Wait until a program has said what it has to say, and shows its prompt."""
+        if not terminal.wait(lambda: terminal.shows_prompt(prompt), PATIENCE):
+            raise Wrong(shown(f"typed: {said.typed}\nno prompt {prompt!r}", terminal))
+        self.await_output(terminal, said.output)
+
+    def await_output(self, terminal: Terminal, expected: list[str]) -> None:
+        """Wait until what is expected has come, and nothing more comes.
+
+        A trusting reader doesn't know what to wait for, and waits longer.
+        """
+        if self.trusting:
+            terminal.wait(lambda: bool(terminal.output()), STARTING)
+            terminal.wait_until_quiet(PATIENCE)
+        else:
+            terminal.wait(lambda: same(expected, terminal.output()), PATIENCE / 2)
+        if not terminal.wait_until_quiet(PATIENCE):
+            raise Wrong(shown("it never stops printing", terminal))
+
+    # What was expected, and what came
+
+    def look_at_console(self, fence: Fence) -> None:
+        expected = fence.content.splitlines()
+        came = self.browser.logged(None if self.trusting else len(expected))
+        self.outputs.append((fence, self.compare(expected, came)))
+
+    def compare(
+        self, expected: list[str], actual: list[str], where: str = ""
+    ) -> list[str]:
+        """Return what came as the tutorial should show it.
+
+        If it isn't what is expected, raise Wrong, unless trusting.
+        """
+        self.token = latest_token(actual) or self.token
+        if not self.trusting and not same(expected, actual):
+            raise Wrong(where + differences(expected, actual))
+        return list(rewritten(expected, actual))
+
+    def filled_in(self, typed: str) -> str:
+        """Return what is typed, with the reader's token where it belongs."""
+        if TOKEN not in typed:
+            return typed
+        if self.token is None:
+            raise Wrong(f"{TOKEN} is to be typed, and no transcript has printed one")
+        return typed.replace(TOKEN, self.token)
+
+
+def shown(complaint: str, terminal: Terminal) -> str:
+    return "\n".join([f"{complaint}; the terminal shows:", *terminal.output()])

@@ -14,6 +14,7 @@ are written nevertheless.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -82,8 +83,21 @@ def walk(tutorial: Path, write: bool, last: str | None) -> int:
             return 1
         finally:
             if write:
-                tutorial.write_text(revised(text, reader.outputs), encoding="utf-8")
+                write_down(tutorial, text, revised(text, reader.outputs))
     return 0
+
+
+def write_down(tutorial: Path, before: str, after: str) -> None:
+    """Write the outputs into the tutorial, which somebody may have edited since."""
+    with tempfile.TemporaryDirectory() as name:
+        versions = Path(name, "before.md"), Path(name, "after.md")
+        for version, text in zip(versions, [before, after], strict=True):
+            version.write_text(text, encoding="utf-8")
+        merge = subprocess.run(["git", "merge-file", tutorial, *versions])
+    if merge.returncode:
+        print(
+            f"{tutorial.name} was edited where outputs came: see the conflict markers"
+        )
 
 
 def revised(text: str, outputs: list[tuple[Fence, list[str]]]) -> str:

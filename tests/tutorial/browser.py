@@ -100,18 +100,19 @@ class Browser:
             exception = details.get("exception", {})
             raise Wrong(exception.get("description", details["text"]))
 
-    def logged(self, count: int | None) -> list[str]:
-        """Return what the console logged, as soon as it has a number of lines.
+    def logged(self, count: int) -> list[str]:
+        """Return what the console logged since the last call.
 
-        It is complete when nothing comes any more, or when patience is lost.
+        Wait until it has a number of lines, and until nothing more comes.
         """
         page = self.start()
         deadline = time.monotonic() + PATIENCE / 1000
-        while count is not None and len(self.console) < count:
-            if time.monotonic() > deadline:
-                break
+        while len(self.console) < count and time.monotonic() < deadline:
             page.wait_for_timeout(50)
-        page.wait_for_timeout(QUIET * 1000)
+        before = -1
+        while before < len(self.console) and time.monotonic() < deadline:
+            before = len(self.console)
+            page.wait_for_timeout(QUIET * 1000)
         lines = self.console.copy()
         self.console.clear()
         return lines

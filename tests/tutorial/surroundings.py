@@ -22,16 +22,15 @@ PATIENCE = 600  # seconds: how long another walk-through may take
 
 
 def copy_repository(folder: Path) -> Path:
-    """Copy the files that git tracks, as they are now, and return the copy.
+    """Copy the files that git doesn't ignore, as they are now, and return the copy.
 
     Its environment is the running one, so that `make` finds it ready: to install it
     again would take a minute and prove nothing about the tutorial.
     """
     copy = folder / ROOT.name
-    names = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in names.stdout.rstrip("\0").split("\0"):
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    for name in names.stdout.decode().rstrip("\0").split("\0"):
         if (ROOT / name).is_file():  # it may be deleted, and not committed yet
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)

@@ -1,0 +1,265 @@
+"""Grade every step with every suite, and show it as a table.
+
+A suite must be red, test by test, on the code that its chapter starts from: every test
+fails, for the reason that tests/reasons.toml records. It must be green on the code of
+its own step, and on all that comes later, but for the tests that later steps declare
+outgrown (@pytest.mark.until). No test may be skipped.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import tomli_w
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from tests import outcomes
+from tests.outcomes import GREEN, OUTGROWN, RED, SKIPPED, Outcome
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parent.parent
+RECORD = "python -m tests.matrix --record"
+
+
+class Cell(NamedTuple):
+    """A suite, the code that it is run on, and the colours that its tests may have."""
+
+    suite: str
+    code: str
+    colours: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"suite {self.suite} on {folder(self.code)}"
+
+
+class Verdict(NamedTuple):
+    """How many tests of a cell have which colour, and what is wrong with them."""
+
+    counts: Counter[str]
+    complaints: list[str]
+
+    def __str__(self) -> str:
+        colours = [GREEN, RED, SKIPPED, OUTGROWN]
+        counts = [
+            f"{self.counts[name]} {name}" for name in colours if self.counts[name]
+        ]
+        return f"{'✗' if self.complaints else '✓'} {', '.join(counts)}".strip()
+
+
+def suites(root: Path) -> list[str]:
+    """Return the numbers of the steps that have a suite."""
+    return sorted({file.parent.name for file in root.glob("steps/[0-9]*/test_*.py")})
+
+
+def codes(root: Path) -> list[str]:
+    """Return the code folders in the order of the road: the numbers, and ``final``."""
+    files = root.glob("steps/[0-9]*/settings.py")
+    return [*sorted(file.parent.name for file in files), "final"]
+
+
+def folder(code: str) -> str:
+    return code if code == "final" else f"steps/{code}"
+
+
+def cells(root: Path) -> list[Cell]:
+    """Return every cell of the matrix that must be explained."""
+    found = []
+    for suite in suites(root):
+        # Digits sort before letters: "10" < "final".
+        before = [code for code in codes(root) if code < suite]
+        own, *later = [code for code in codes(root) if code >= suite]
+        found.append(Cell(suite, before[-1], (RED,)))
+        found.append(Cell(suite, own, (GREEN,)))
+        found += [Cell(suite, code, (GREEN, OUTGROWN)) for code in later]
+    return found
+
+
+def recorded(root: Path) -> dict[str, str]:
+    """Return the recorded reason why each test is red before its chapter is read."""
+    files = tomllib.loads((root / "tests" / "reasons.toml").read_text())
+    return {
+        f"{file}::{test}": reason
+        for file, reasons in files.items()
+        for test, reason in reasons.items()
+    }
+
+
+def record(root: Path) -> int:
+    """Write down why each test is red; return how many are."""
+    files: dict[str, dict[str, str]] = {}
+    red = [cell for cell in cells(root) if RED in cell.colours]
+    for _cell, came, _said in sorted(graded(root, red)):
+        for test, (colour, reason) in came.items():
+            if colour == RED:
+                file, _, name = test.partition("::")
+                files.setdefault(file, {})[name] = reason
+    title = f"# Why each test fails before its chapter is read, written by\n# {RECORD}"
+    text = f"{title}\n\n{tomli_w.dumps(files)}"
+    (root / "tests" / "reasons.toml").write_text(text)
+    return sum(map(len, files.values()))
+
+
+def suite_of(test: str) -> str:
+    """Return the number of the step in the id of a test."""
+    return Path(test).parts[1]
+
+
+def of_suite(suite: str, tests: dict[str, T]) -> dict[str, T]:
+    """Return what is said about the tests of one suite."""
+    return {test: said for test, said in tests.items() if suite_of(test) == suite}
+
+
+def left_over(root: Path, reasons: Iterable[str]) -> list[str]:
+    """Return the tests with a recorded reason whose suite doesn't exist."""
+    return [test for test in reasons if suite_of(test) not in suites(root)]
+
+
+def judged(root: Path, reasons: dict[str, str]) -> Iterator[tuple[Cell, Verdict]]:
+    """Judge every cell of the matrix; yield each verdict as soon as it is known."""
+    for cell, came, said in graded(root, cells(root)):
+        counts = Counter(colour for colour, _reason in came.values())
+        complaints = [*wrong(cell.colours, came)]
+        if RED in cell.colours:
+            complaints += different(came, of_suite(cell.suite, reasons))
+        yield cell, Verdict(counts, complaints if came else [said])
+
+
+def wrong(colours: Sequence[str], came: dict[str, Outcome]) -> Iterator[str]:
+    """Complain about tests that don't have one of these colours."""
+    for test, (colour, reason) in came.items():
+        if colour not in colours:
+            yield f"{test} is {colour}, not {colours[0]}{reason and f': {reason}'}"
+
+
+def different(came: dict[str, Outcome], reasons: dict[str, str]) -> Iterator[str]:
+    """Complain about red tests and recorded reasons that don't match."""
+    for test, (colour, reason) in came.items():
+        if colour == RED:
+            if "\n" in reason:
+                yield f"{test} needs several lines to say why it is red: {reason}"
+            elif test not in reasons:
+                yield f"{test} is red for a reason that is not recorded: {reason}"
+            elif reason != reasons[test]:
+                why = f"{reason} (recorded: {reasons[test]})"
+                yield f"{test} is red for another reason than recorded: {why}"
+    for test in reasons:
+        if test not in came:
+            yield f"{test} is recorded, and there is no such test"
+
+
+Grades = tuple[Cell, dict[str, Outcome], str]
+
+
+def graded(root: Path, cells: list[Cell]) -> Iterator[Grades]:
+    """Grade cells on all cores; yield the outcomes of each, and what pytest said.
+
+    Cells that should be green on the same code share a run, as they do for a reader
+    who grades the road so far.
+    """
+    runs: dict[tuple[str, bool], list[Cell]] = {}
+    for cell in cells:
+        runs.setdefault((cell.code, RED in cell.colours), []).append(cell)
+    longest_first = sorted(runs.values(), key=len, reverse=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(run, root, cells) for cells in longest_first]
+        for future in as_completed(futures):
+            yield from future.result()
+
+
+def run(root: Path, cells: list[Cell]) -> list[Grades]:
+    """Run the suites of some cells in one process, on the code that they share."""
+    environment = {
+        name: value for name, value in os.environ.items() if "PYTEST" not in name
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "outcomes.json"
+        process = subprocess.run(
+            [
+                *[sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+                *["-p", "tests.outcomes", "--outcomes", str(file)],
+                *["--continue-on-collection-errors", "--code", folder(cells[0].code)],
+                *[f"steps/{cell.suite}" for cell in cells],
+            ],
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        came = outcomes.read(file) if file.exists() else {}
+    words = process.stderr.strip().splitlines()[-5:]
+    said = "\n".join([f"no test ran: pytest ended with {process.returncode}", *words])
+    return [(cell, of_suite(cell.suite, came), said) for cell in cells]
+
+
+def table(root: Path, verdicts: dict[Cell, Verdict]) -> Table:
+    """Return the matrix as far as it is known."""
+    title = "Each suite on the code of each step"
+    table = Table("suite", *codes(root), title=title, box=None, padding=(0, 2, 0, 0))
+    texts = {(cell.suite, cell.code): "…" for cell in cells(root)}
+    for cell, verdict in verdicts.items():
+        style = "red" if verdict.complaints else "green"
+        text = str(verdict).replace(", ", "\n")
+        texts[cell.suite, cell.code] = f"[{style}]{text}"
+    for suite in suites(root):
+        table.add_row(suite, *[texts.get((suite, code), "") for code in codes(root)])
+    return table
+
+
+def show(root: Path) -> bool:
+    """Show the matrix while it is judged; return whether every cell is explained."""
+    reasons = recorded(root)
+    verdicts: dict[Cell, Verdict] = {}
+    console = Console(highlight=False)
+    with Live(table(root, verdicts), console=console, transient=True) as live:
+        for cell, verdict in judged(root, reasons):
+            verdicts[cell] = verdict
+            live.update(table(root, verdicts))
+    console.print(table(root, verdicts))
+    unexplained = [
+        f"{cell}: {complaint}"
+        for cell in cells(root)
+        for complaint in verdicts[cell].complaints
+    ]
+    unexplained += [
+        f"tests/reasons.toml: {test} is recorded, and there is no such suite"
+        for test in left_over(root, reasons)
+    ]
+    print(*unexplained or ["Every cell is explained."], sep="\n")
+    return not unexplained
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.matrix",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write the reasons to tests/reasons.toml, for review, and show no table",
+    )
+    if parser.parse_args().record:
+        print(
+            f"{record(ROOT)} reasons are recorded in tests/reasons.toml: review them."
+        )
+        return 0
+    try:
+        return 0 if show(ROOT) else 1
+    except FileNotFoundError as error:
+        parser.error(f"{error.filename} is missing: `{RECORD}` writes it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""The matrix: every cell of it is explained, and it notices what is not."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import matrix
+from tests.matrix import ROOT, Cell, Verdict
+from tests.outcomes import Outcome
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[Cell, Verdict]:
+    """The verdict on each cell of the matrix of this repository."""
+    return dict(matrix.judged(ROOT, matrix.recorded(ROOT)))
+
+
+@pytest.mark.parametrize("cell", matrix.cells(ROOT), ids=str)
+def test_cell(cell: Cell, verdicts: dict[Cell, Verdict]) -> None:
+    """Every test of the suite does on the code what it should."""
+    assert [] == verdicts[cell].complaints
+
+
+def test_no_reason_is_left_over() -> None:
+    """No reason is recorded for a suite that doesn't exist."""
+    assert [] == matrix.left_over(ROOT, matrix.recorded(ROOT))
+
+
+# What is complained about
+
+
+@pytest.mark.parametrize(
+    ("colours", "outcome", "complaints"),
+    [
+        (["red"], Outcome("red", "so"), []),
+        (["red"], Outcome("green"), ["test is green, not red"]),
+        (["red"], Outcome("skipped", "so"), ["test is skipped, not red: so"]),
+        (["red"], Outcome("outgrown"), ["test is outgrown, not red"]),
+        (["green"], Outcome("green"), []),
+        (["green"], Outcome("red", "so"), ["test is red, not green: so"]),
+        (["green"], Outcome("skipped", "so"), ["test is skipped, not green: so"]),
+        (["green"], Outcome("outgrown"), ["test is outgrown, not green"]),
+        (["green", "outgrown"], Outcome("green"), []),
+        (["green", "outgrown"], Outcome("outgrown"), []),
+        (["green", "outgrown"], Outcome("red", "so"), ["test is red, not green: so"]),
+    ],
+)
+def test_wrong_colour(
+    colours: list[str], outcome: Outcome, complaints: list[str]
+) -> None:
+    """A test that doesn't have a colour that it may have is complained about."""
+    assert complaints == [*matrix.wrong(colours, {"test": outcome})]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "recorded", "complaints"),
+    [
+        (Outcome("red", "so"), {"test": "so"}, []),
+        (
+            Outcome("red", "so"),
+            {},
+            ["test is red for a reason that is not recorded: so"],
+        ),
+        (
+            Outcome("red", "so"),
+            {"test": "thus"},
+            ["test is red for another reason than recorded: so (recorded: thus)"],
+        ),
+        (
+            Outcome("red", "so\nand so"),
+            {"test": "so\nand so"},
+            ["test needs several lines to say why it is red: so\nand so"],
+        ),
+        (
+            Outcome("red", "so"),
+            {"test": "so", "gone": "so"},
+            ["gone is recorded, and there is no such test"],
+        ),
+    ],
+)
+def test_different_reason(
+    outcome: Outcome, recorded: dict[str, str], complaints: list[str]
+) -> None:
+    """A red test whose reason isn't the recorded one is complained about."""
+    assert complaints == [*matrix.different({"test": outcome}, recorded)]
+
+
+# A road of two steps, to go astray on
+
+GREETING = '''
+import pytest
+
+
+def test_greeting():
+    """The greeting is ours."""
+    from realtime import server
+
+    assert "Hello" == server.GREETING
+
+
+@pytest.mark.until("02", "there is a farewell")
+def test_no_farewell():
+    """There is no farewell yet."""
+    from realtime import server
+
+    assert not hasattr(server, "FAREWELL")
+'''
+FAREWELL = '''
+import pytest
+
+
+@pytest.mark.parametrize("word", ["Bye"])
+def test_farewell(word):
+    """The farewell is ours."""
+    from realtime import server
+
+    assert word == server.FAREWELL
+'''
+ROAD = {
+    "steps/00/realtime/__init__.py": "",
+    "steps/01/realtime/__init__.py": "",
+    "steps/01/realtime/server.py": "GREETING = 'Hello'\n",
+    "steps/01/test_greeting.py": GREETING,
+    "steps/02/realtime/__init__.py": "",
+    "steps/02/realtime/server.py": "GREETING = 'Hello'\nFAREWELL = 'Bye'\n",
+    "steps/02/test_farewell.py": FAREWELL,
+    "final/realtime/__init__.py": "",
+    "final/realtime/server.py": "GREETING = 'Hello'\nFAREWELL = 'Bye'\n",
+}
+NO_SERVER = "realtime/server.py is not written yet: chapter 01 asks for it"
+NO_FAREWELL = (
+    "FAREWELL in realtime/server.py is not written yet: chapter 02 asks for it"
+)
+RECORDED = f"""\
+# Why each test fails before its chapter is read, written by
+# python -m tests.matrix --record
+
+["steps/01/test_greeting.py"]
+test_greeting = "{NO_SERVER}"
+test_no_farewell = "{NO_SERVER}"
+
+["steps/02/test_farewell.py"]
+"test_farewell[Bye]" = "{NO_FAREWELL}"
+"""
+EARLY = "\n\ndef test_early(): pass\n"
+LATE = "\n\ndef test_late(): raise ValueError('again')\n"
+ENDING = "\n\ndef test_ending(): __import__('os')._exit(7)\n"
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Path:
+    """A copy of this repository, with steps and suites that are tiny."""
+    shutil.copytree(ROOT / "django_site", tmp_path / "django_site")
+    shutil.copytree(ROOT / "steps" / "fixtures", tmp_path / "steps" / "fixtures")
+    (tmp_path / "tests").mkdir()
+    plugins = [path.relative_to(ROOT) for path in ROOT.glob("steps/*.py")]
+    for name in ["pyproject.toml", "tests/matrix.py", "tests/outcomes.py", *plugins]:
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name, text in (ROAD | {"tests/reasons.toml": RECORDED}).items():
+        write(tmp_path / name, text)
+    for folder in ["steps/00", "steps/01", "steps/02", "final"]:
+        write(tmp_path / folder / "settings.py", "from django_site.settings import *")
+    return tmp_path
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def append(file: Path, text: str) -> None:
+    file.write_text(file.read_text() + text)
+
+
+def unexplained(road: Path) -> dict[str, str]:
+    """Return the complaints of the cells that have any."""
+    verdicts = matrix.judged(road, matrix.recorded(road))
+    return {
+        str(cell): "; ".join(verdict.complaints)
+        for cell, verdict in verdicts
+        if verdict.complaints
+    }
+
+
+def test_suite_without_code(road: Path) -> None:
+    """A suite without a code folder of its own grades final/."""
+    write(road / "steps/03/test_end.py", "def test_end(): assert False")
+    cells = [str(cell) for cell in matrix.cells(road) if cell.suite == "03"]
+    assert ["suite 03 on steps/02", "suite 03 on final"] == cells
+
+
+def test_wrong_suite(road: Path) -> None:
+    """A test that passes too early, or fails too late, makes an unexplained cell."""
+    append(road / "steps/02/test_farewell.py", EARLY + LATE)
+    test = "steps/02/test_farewell.py::test"
+    assert {
+        "suite 02 on steps/01": f"{test}_early is green, not red; "
+        f"{test}_late is red for a reason that is not recorded: ValueError: again",
+        "suite 02 on steps/02": f"{test}_late is red, not green: ValueError: again",
+        "suite 02 on final": f"{test}_late is red, not green: ValueError: again",
+    } == unexplained(road)
+
+
+def test_code_that_forgets(road: Path) -> None:
+    """Code that forgets what an earlier step taught is an unexplained cell."""
+    write(road / "steps/02/realtime/server.py", "FAREWELL = 'Bye'\n")
+    [(cell, complaint)] = unexplained(road).items()
+    assert "suite 01 on steps/02" == cell
+    assert "test_greeting is red, not green: GREETING in realtime/server" in complaint
+
+
+def test_broken_code(road: Path) -> None:
+    """Code on which pytest cannot start is an unexplained cell, in pytest's words."""
+    write(road / "steps/01/settings.py", "1 / 0")
+    complaints = unexplained(road)
+    assert {"suite 01 on steps/01", "suite 02 on steps/01"} == set(complaints)
+    for complaint in complaints.values():
+        assert complaint.startswith("no test ran: pytest ended with 4\nERROR: Dj")
+        assert "ZeroDivisionError" in complaint
+
+
+def test_end_without_outcomes(road: Path) -> None:
+    """A test that takes pytest down makes an unexplained cell of every suite there."""
+    append(road / "steps/02/test_farewell.py", ENDING)
+    assert {
+        "suite 02 on steps/01": "no test ran: pytest ended with 7",
+        "suite 01 on steps/02": "no test ran: pytest ended with 7",
+        "suite 02 on steps/02": "no test ran: pytest ended with 7",
+        "suite 01 on final": "no test ran: pytest ended with 7",
+        "suite 02 on final": "no test ran: pytest ended with 7",
+    } == unexplained(road)
+
+
+# As a command
+
+
+def run(road: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on the road."""
+    command = [sys.executable, "-m", "tests.matrix", *options]
+    wide = os.environ | {"COLUMNS": "120"}
+    return subprocess.run(command, cwd=road, env=wide, capture_output=True, text=True)
+
+
+def test_record(road: Path) -> None:
+    """--record writes the reasons to a file that a person can read."""
+    file = road / "tests/reasons.toml"
+    file.unlink()
+    process = run(road, "--record")
+    assert (0, "") == (process.returncode, process.stderr)
+    assert process.stdout.startswith("3 reasons ")
+    assert RECORDED == file.read_text()
+
+
+def test_explained_table(road: Path) -> None:
+    """The table has a row for each suite and a column for each code."""
+    process = run(road)
+    assert (0, "") == (process.returncode, process.stderr)
+    assert [
+        "Each suite on the code of each step",
+        "suite 00 01 02 final",
+        "01 ✓ 2 red ✓ 2 green ✓ 1 green ✓ 1 green",
+        "1 outgrown 1 outgrown",
+        "02 ✓ 1 red ✓ 1 green ✓ 1 green",
+        "Every cell is explained.",
+    ] == [" ".join(line.split()) for line in process.stdout.splitlines()]
+
+
+def test_unexplained_table(road: Path) -> None:
+    """An unexplained cell is marked and detailed; so is a reason that is left over."""
+    append(road / "tests/reasons.toml", '["steps/09/test_gone.py"]\ntest = "so"\n')
+    append(road / "steps/02/test_farewell.py", EARLY)
+    process = run(road)
+    assert 1 == process.returncode
+    assert "✗ 1 green" in process.stdout
+    early = "steps/02/test_farewell.py::test_early is green, not red"
+    gone = "steps/09/test_gone.py::test is recorded, and there is no such suite"
+    assert [f"suite 02 on steps/01: {early}", f"tests/reasons.toml: {gone}"] == (
+        process.stdout.splitlines()[-2:]
+    )
+
+
+def test_nothing_recorded(road: Path) -> None:
+    """Without a file of reasons, the command says how to write it."""
+    (road / "tests/reasons.toml").unlink()
+    process = run(road)
+    assert "python -m tests.matrix --record" in process.stderr
+    assert 2 == process.returncode
+
+
+def test_help() -> None:
+    """--help says what the colours mean."""
+    output = run(ROOT, "--help").stdout
+    for word in ["--record", "red", "green", "outgrown", "skipped", "reasons.toml"]:
+        assert word in output

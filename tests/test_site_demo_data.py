@@ -171,7 +171,7 @@ def test_second_run_puts_back_what_is_missing() -> None:
     Order.objects.all().delete()
     Book.objects.filter(title="Emma").delete()
     Group.objects.get(name="Order desk").permissions.clear()
-    output = demo_data()
+    output = demo_data("--verbosity", "2")
     assert 5 == Book.objects.count()
     assert 4 == Order.objects.count()
     assert User.objects.get(username="carol").has_perm("bookshop.change_order")
@@ -201,7 +201,7 @@ def test_second_run_puts_a_user_back(
     before = rights(username)
     edit(User.objects.get(username=username))
     assert before != rights(username)
-    assert f"user {username}" in demo_data()
+    assert f"user {username}" in demo_data("--verbosity", "2")
     assert before == rights(username)
 
 

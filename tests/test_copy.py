@@ -249,3 +249,11 @@ def test_slim_project(shop: Project, slim: Project) -> None:
         slim.running("-m", "realtime", "--port", "0") as socket_url,
     ):
         hears_of_a_group(shop.executes(TOKEN), socket_url, alice_in_the_admin(site))
+
+
+def test_missing_redis_skips_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Redis, a test is skipped and says how to install it."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pytest.skip.Exception, match="apt-get install redis-server"):
+        with running_redis():
+            pass

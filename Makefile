@@ -32,7 +32,9 @@ $(VENV)/ready: pyproject.toml .ci/pins.txt
 
 .PHONY: demo
 demo: $(VENV)/ready  ## run the site and the server (CODE=steps/03, REDIS_URL=…, AUTO=1)
-	@$(RUN) steps.demo --code $(CODE) $(if $(AUTO),--auto)
+	@$(RUN) steps.demo --code $(CODE) $(if $(STEP),--step $(STEP)) \
+	$(if $(AUTO),--auto) $(if $(SITE_PORT),--site-port $(SITE_PORT)) \
+	$(if $(SERVER_PORT),--server-port $(SERVER_PORT))
 
 .PHONY: start
 start: $(VENV)/ready  ## lay out mine/, the folder for your own code

@@ -2,6 +2,7 @@
 
 VENV ?= .venv
 CODE ?= final
+PICTURES ?= steps/pictures
 PINS ?= --constraint .ci/pins.txt
 
 # The first Python on this machine that is recent enough, or else python3.
@@ -35,6 +36,10 @@ demo: $(VENV)/ready  ## run the site and the server (CODE=steps/03, REDIS_URL=â€
 	@$(RUN) steps.demo --code $(CODE) $(if $(STEP),--step $(STEP)) \
 	$(if $(AUTO),--auto) $(if $(SITE_PORT),--site-port $(SITE_PORT)) \
 	$(if $(SERVER_PORT),--server-port $(SERVER_PORT))
+
+.PHONY: screenshots
+screenshots: $(VENV)/ready  ## take the pictures again that README.md shows
+	@$(RUN) steps.demo.picture $(PICTURES)
 
 .PHONY: start
 start: $(VENV)/ready  ## lay out mine/, the folder for your own code

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 from urllib.request import urlopen
+from xml.etree import ElementTree
 
 import pytest
 from redis import Redis
@@ -632,6 +633,54 @@ def test_stop_by_itself(database: str) -> None:
         demo.process.send_signal(signal.SIGTERM)
         assert demo.ends().endswith("Stopped.\n")
         assert 1 == demo.process.returncode
+
+
+# The picture of README.md
+
+PICTURE = ROOT / "steps" / "pictures" / "demo.svg"
+
+
+def text(picture: Path) -> list[str]:
+    """Return the lines that an SVG file shows, title first, without empty ones."""
+    lines: dict[str, str] = {}
+    for element in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text"):
+        y = element.get("y", "")
+        x = round(float(element.get("x", "0")) / 12.2)
+        lines[y] = f"{lines.get(y, ''):{x}}{element.text}"
+    shown = [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines.values()]
+    return [line.rstrip() for line in shown if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The picture that ``make screenshots`` makes in another folder."""
+    folder = tmp_path_factory.mktemp("pictures")
+    process = make("screenshots", f"PICTURES={folder}")
+    assert (0, "") == (process.returncode, process.stderr)
+    return folder / "demo.svg"
+
+
+def test_picture_shows_what_the_demo_prints(
+    picture: Path, shows: dict[str, subprocess.CompletedProcess[str]]
+) -> None:
+    """The picture shows the command, and what it prints."""
+    lines = ["$ make demo AUTO=1", *said(shows["final"]).splitlines()]
+    assert [line for line in lines if line] == text(picture)[1:]
+
+
+def test_picture_is_new(picture: Path) -> None:
+    """The picture in the repository is the one which ``make screenshots`` makes."""
+    assert text(picture) == text(PICTURE)
+
+
+def test_picture_needs_nothing_else(picture: Path) -> None:
+    """The picture names no file that a browser would have to load."""
+    assert "url(http" not in picture.read_text().replace('"', "")
+
+
+def test_picture_is_coloured(picture: Path) -> None:
+    """The picture has the colours of a terminal."""
+    assert len(set(re.findall(r"fill: (#\w+)", picture.read_text()))) >= 5
 
 
 # The judge

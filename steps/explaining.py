@@ -50,6 +50,7 @@ def pytest_runtest_makereport(
         if explanation is not None:
             # Whatever has a method toterminal() will do.
             report.longrepr = explanation  # type: ignore[assignment]
+            report.sections.clear()  # the log would say the same at great length
         else:
             report.sections.append(("What to read", f"{chapter(item)} of tutorial.md"))
     return report

@@ -50,7 +50,8 @@ LEVEL = pytest.StashKey[str]()
 
 APART = (
     "Suites and other tests need Django to be configured in different ways; "
-    "run them apart: pytest steps, pytest tests"
+    "run them apart: pytest steps, pytest tests. For tests of your own beside a suite, "
+    "name your folder: pytest steps/01 mine/test_mine.py --code mine"
 )
 
 
@@ -88,7 +89,7 @@ def suites_named(config: pytest.Config) -> dict[str, list[str]]:
                 named[suite.parent.name] = [str(suite.parent)]
         elif path.is_relative_to(STEPS):
             named.setdefault(path.relative_to(STEPS).parts[0], []).append(arg)
-    if elsewhere and named:
+    if elsewhere and named and not config.option.code:
         raise pytest.UsageError(APART)
     return dict(sorted(named.items()))
 
@@ -214,11 +215,14 @@ def check_redis(url: str) -> None:
         ) from error
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    if CODE not in config.stash:
-        return []
-    bus = config.option.redis or "in memory"
-    return [f"grading: {shown(config.stash[CODE])}, Redis: {bus}"]
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say whose code is graded: tests that pass on other code say nothing of yours."""
+    if CODE in session.config.stash:
+        folder = shown(session.config.stash[CODE])
+        hint = "" if session.config.option.code else " (--code mine grades yours)"
+        terminal = session.config.get_terminal_writer()
+        terminal.line(f"Grading {folder}{hint}")
 
 
 def pytest_collection_modifyitems(

@@ -116,11 +116,19 @@ def test_whatever_the_shell_says(grade: Grade) -> None:
     assert "1 passed" == summary(grade("steps/02", **exported))
 
 
-def test_header(grade: Grade) -> None:
-    """Without -q, pytest says what it grades."""
-    assert "grading: final, Redis: in memory\n" in (
-        grade("steps/01", "--code", "final", "-v").stdout
-    )
+def test_whose_code(grade: Grade) -> None:
+    """The first line says whose code is graded, and how to have one's own graded."""
+    assert "Grading final\n" in grade("steps/01", "--code", "final").stdout
+    hint = "Grading steps/01 (--code mine grades yours)\n"
+    assert hint in grade("steps/01").stdout
+
+
+def test_tests_of_ones_own(grade: Grade, road: Path) -> None:
+    """Tests in the code folder can be run together with a suite, and its fixtures."""
+    own = road / "mine" / "test_own.py"
+    own.write_text("def test_own(story):\n    assert [] == story\n")
+    run = grade("steps/01", "mine/test_own.py", "--code", "mine")
+    assert "2 failed, 1 passed" == summary(run)
 
 
 def test_no_folder(grade: Grade) -> None:

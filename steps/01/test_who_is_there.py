@@ -105,12 +105,19 @@ async def test_refusal_is_the_end(connect, server_log):
 
 
 @pytest.mark.until("07", "from step 07 on, a command of Django runs the server")
-async def test_command(python):
+async def test_command(python, unused_tcp_port):
     """``python -m realtime`` says where it listens, serves, and ends on Ctrl-C."""
-    server = await python("-m", "realtime", "--port", "0")
-    url = await server.says(r"Listening on (ws://localhost:\d+/)")
-    async with open_websocket(url) as websocket:
+    server = await python("-m", "realtime", "--port", f"{unused_tcp_port}")
+    await server.says(r"Listening on ws://localhost:(\d+)/", unused_tcp_port)
+    async with open_websocket(f"ws://localhost:{unused_tcp_port}/") as websocket:
         await websocket.send("not a token")
         await websocket.wait_closed()
     assert 1011 == websocket.close_code
     await server.ends_on_ctrl_c()
+
+
+@pytest.mark.until("07", "from step 07 on, a command of Django runs the server")
+async def test_help(python):
+    """``python -m realtime --help`` explains the command."""
+    command = await python("-m", "realtime", "--help")
+    await command.shows("usage: python -m realtime", "--port", "8888")

@@ -1,8 +1,39 @@
-"""The tests of this folder run in the site of django_site/."""
+"""The tests of this folder run in the site of django_site/. In CI, all of them do."""
 
 import os
+from collections.abc import Generator
+from typing import TypeVar
 
 import django
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "django_site.settings"
 django.setup()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Judge the outcome of a test."""
+    return strict((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[
+    None, pytest.CollectReport, pytest.CollectReport
+]:
+    """Judge the outcome of loading a module."""
+    return strict((yield))
+
+
+def strict(report: Report) -> Report:
+    """In CI, turn what is skipped into a failure: the machine lacks something."""
+    if os.environ.get("CI") and isinstance(report.longrepr, tuple):
+        _file, _line, reason = report.longrepr  # only what is skipped has these three
+        why = reason.removeprefix("Skipped: ")
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped in CI: {why}"
+    return report

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client, override_settings
 
 from django_site.bookshop.models import Author, Book, Order
@@ -144,6 +146,17 @@ def test_table_of_users_is_printed() -> None:
     ] == lines[start + 1 : start + 5]
 
 
+def test_first_run_counts_what_it_creates() -> None:
+    """The first run says how much it created, and names each thing when asked to."""
+    with transaction.atomic():
+        count = re.search(r"Created or put right: (\d+)", demo_data())
+        transaction.set_rollback(True)
+    names = re.findall(r"Created or put right: (\D.+)", demo_data("--verbosity", "2"))
+    assert count is not None
+    assert int(count[1]) == len(names)
+    assert {"book Emma", "user alice"} < set(names)
+
+
 def test_second_run_changes_nothing() -> None:
     """The second run changes nothing and says so."""
     demo_data()
@@ -158,7 +171,7 @@ def test_second_run_puts_back_what_is_missing() -> None:
     Order.objects.all().delete()
     Book.objects.filter(title="Emma").delete()
     Group.objects.get(name="Order desk").permissions.clear()
-    output = demo_data()
+    output = demo_data("--verbosity", "2")
     assert 5 == Book.objects.count()
     assert 4 == Order.objects.count()
     assert User.objects.get(username="carol").has_perm("bookshop.change_order")
@@ -188,7 +201,7 @@ def test_second_run_puts_a_user_back(
     before = rights(username)
     edit(User.objects.get(username=username))
     assert before != rights(username)
-    assert f"user {username}" in demo_data()
+    assert f"user {username}" in demo_data("--verbosity", "2")
     assert before == rights(username)
 
 

@@ -120,6 +120,16 @@ class Document:
     diagrams: list[Fence]
     faults: list[Fault]
 
+    @property
+    def instructions(self) -> Iterator[Instruction]:
+        """All instructions, those of the solutions included."""
+        for part in self.parts:
+            for action in part.actions:
+                if isinstance(action, Solution):
+                    yield from action.instructions
+                else:
+                    yield action
+
 
 class Piece(NamedTuple):
     """A run of words of one kind: text, bold or code."""
@@ -256,6 +266,8 @@ def with_fence(instruction: Instruction, fence: Fence) -> Instruction:
 def unfit(instruction: Instruction) -> str | None:
     """Return why an instruction cannot be followed, if it cannot."""
     verb, fence, codes = instruction.verb, instruction.fence, instruction.codes
+    if len(set(TERMINAL.findall(instruction.words.lower()))) > 1:
+        return "it names several terminals"
     if verb in INLINE:
         if verb == "press" and "Ctrl-C" not in instruction.words:
             return "only Ctrl-C can be pressed"

@@ -77,7 +77,9 @@ class Command(BaseCommand):
             help="run although DEBUG is off, where anyone who reads this could log in",
         )
 
-    def handle(self, *, password: str, force: bool, **options: Any) -> None:
+    def handle(
+        self, *, password: str, force: bool, verbosity: int, **options: Any
+    ) -> None:
         if not settings.DEBUG and not force:
             raise CommandError(
                 "This creates a superuser with a known password, and DEBUG is off. "
@@ -90,8 +92,11 @@ class Command(BaseCommand):
             )
         with transaction.atomic():
             changes = [*fill_shop(), *put_groups(), *put_people(password)]
-        for change in changes:
-            self.stdout.write(f"Created or put right: {change}")
+        if verbosity > 1:
+            for change in changes:
+                self.stdout.write(f"Created or put right: {change}")
+        elif changes:
+            self.stdout.write(f"Created or put right: {len(changes)} (-v 2 names them)")
         if not changes:
             self.stdout.write("Nothing to do: all of it is there.")
         self.print_people(password)

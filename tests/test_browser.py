@@ -58,19 +58,21 @@ CONTRASTS = """() => {
 STRUCTURE = """
 - banner:
   - heading "Live events" [level=1]
-  - paragraph: You are bob.
+  - status: Live
+  - paragraph:
+    - text: You are
+    - strong: bob
   - navigation "Site":
     - link "Admin"
 - main:
-  - status: Live
-  - region "Newest first":
-    - heading "Newest first" [level=2]
-    - log "Newest first":
-      - list:
-        - listitem:
-          - heading "Emma" [level=3]
-          - paragraph: book Changed Title.
-          - paragraph: /alice,/
+  - heading "Newest first" [level=2]
+  - log "Newest first":
+    - list:
+      - listitem:
+        - heading "Emma" [level=3]
+        - time: 03:04:05
+        - paragraph: Changed Title.
+        - paragraph: book, by alice
 """
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>" + "M" * 100
@@ -121,7 +123,7 @@ def log_in(browser: Browser, live: Live) -> Iterator[LogIn]:
 
     def log_in(username: str, **options: Any) -> BrowserContext:
         cookies = live.sessions.get(username)
-        context = browser.new_context(storage_state=cookies, **options)
+        context = browser.new_context(storage_state=cookies, locale="en-GB", **options)
         contexts.append(context)
         if not cookies:
             page = context.new_page()
@@ -438,6 +440,8 @@ def test_structure(open_feed: OpenFeed, live: Live) -> None:
     with stand_in(live, saying(EVENT)):
         feed.shows("Emma")
         expect(feed.page.locator("body")).to_match_aria_snapshot(STRUCTURE)
+        time = feed.items.locator("time")
+        expect(time).to_have_attribute("datetime", EVENT["timestamp"])
         assert "en" == feed.page.locator("html").get_attribute("lang")
         feed.page.close()
 
@@ -459,9 +463,9 @@ def test_width(open_feed: OpenFeed, live: Live, width: int) -> None:
     feed = open_feed("bob", viewport={"width": width, "height": 640})
     with stand_in(live, saying(EVENT | {"object": HOSTILE, "message": HOSTILE})):
         feed.shows(HOSTILE)
-        widest = feed.page.evaluate("document.documentElement.scrollWidth")
-        assert widest <= width
-        feed.page.close()
+        assert width == feed.page.evaluate("document.documentElement.scrollWidth")
+    feed.is_waiting()
+    assert width == feed.page.evaluate("document.documentElement.scrollWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

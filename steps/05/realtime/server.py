@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from django.conf import settings
 from redis.asyncio import Redis
@@ -29,7 +30,7 @@ async def handler(websocket: ServerConnection) -> None:
         return
     CONNECTIONS[websocket] = await asyncio.to_thread(get_content_types, user)
     try:
-        broadcast([websocket], json.dumps({"type": "ready"}))
+        tell([websocket], "ready")
         await websocket.wait_closed()
     finally:
         del CONNECTIONS[websocket]
@@ -45,14 +46,19 @@ async def process_events(pubsub: PubSub) -> None:
                 for websocket, content_type_ids in CONNECTIONS.items()
                 if event["content_type_id"] in content_type_ids
             ]
-            broadcast(recipients, json.dumps({"type": "event"} | event))
+            tell(recipients, "event", **event)
 
 
 async def send_heartbeats() -> None:
-    """Send a message to everyone, again and again: JavaScript sees no pings."""
+    """Send every registered connection a sign of life, again and again."""
     while True:
         await asyncio.sleep(HEARTBEAT)
-        broadcast(CONNECTIONS, json.dumps({"type": "ping"}))
+        tell(CONNECTIONS, "ping")
+
+
+def tell(websockets: Iterable[ServerConnection], kind: str, /, **content: Any) -> None:
+    """Send a message to some connections, as JSON."""
+    broadcast(websockets, json.dumps({"type": kind} | content))
 
 
 @asynccontextmanager

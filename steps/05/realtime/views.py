@@ -38,7 +38,7 @@ def token(request: HttpRequest) -> HttpResponse:
     Without a user who is logged in, or for the page of another site, refuse with 403.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-        response = JsonResponse({"error": "for pages of this site only"}, status=403)
+        response = JsonResponse({"error": "only for this site"}, status=403)
     elif not request.user.is_authenticated:
         response = JsonResponse({"error": "not logged in"}, status=403)
     else:

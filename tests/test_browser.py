@@ -355,8 +355,8 @@ def test_session_over(open_feed: OpenFeed, live: Live) -> None:
     feed.is_refused()
     assert 1 == feed.requested("/token/")
     feed.requests.clear()
-    feed.page.evaluate("dispatchEvent(new Event('online'))")
     feed.page.clock.fast_forward("10:00")
+    feed.page.evaluate("dispatchEvent(new Event('online'))")
     feed.page.wait_for_timeout(500)
     feed.is_refused()
     assert [] == feed.requests

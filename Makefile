@@ -72,6 +72,10 @@ matrix: $(VENV)/ready  ## grade every step with every suite, and show it as a ta
 mutants: $(VENV)/ready  ## change the code of the steps in small ways; is it noticed?
 	@$(RUN) tests.mutants
 
+.PHONY: screenshots
+screenshots: $(VENV)/ready  ## take the pictures of the tutorial again (CODE=steps/05)
+	@$(RUN) tests.screenshots --code $(CODE)
+
 .PHONY: newest
 newest:  ## the same proofs with the newest release of everything
 	@$(MAKE) test VENV=.venv-newest PINS=

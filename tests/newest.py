@@ -9,42 +9,39 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+VENV = ".venv-python3.13"
 PYENV = Path.home() / ".pyenv" / "versions"
 
 
 def newest_python() -> Path:
     """
-    Return the Python of .venv-newest, after `make` has set it up if necessary.
+    Return the Python of .venv-python3.13, after `make` has set it up if necessary.
 
     If Python 3.13 isn't installed, skip the test.
 
     """
     python = find_python()
-    variables = ["VENV=.venv-newest", "PINS=", f"PYTHON={python}"]
+    variables = [f"VENV={VENV}", "PINS=", f"PYTHON={python}"]
     environment = {
         name: value for name, value in os.environ.items() if "MAKE" not in name
     }
     with (ROOT / "Makefile").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time
         subprocess.run(
-            ["make", ".venv-newest/ready", *variables],
+            ["make", f"{VENV}/ready", *variables],
             cwd=ROOT,
             env=environment,
             check=True,
         )
-    return ROOT / ".venv-newest" / "bin" / "python"
+    return ROOT / VENV / "bin" / "python"
 
 
 def find_python() -> Path:
     """Return Python 3.13; skip the test if there is none."""
-    on_path = shutil.which("python3.13")
-    for found in [
-        *([Path(on_path)] if on_path else []),
-        *PYENV.glob("3.13*/bin/python3.13"),
-    ]:
-        if works(found):
-            return found
-    pytest.skip("Python 3.13 isn't installed: apt-get install python3.13-venv")
+    for found in [shutil.which("python3.13"), *PYENV.glob("3.13*/bin/python3.13")]:
+        if found and works(Path(found)):
+            return Path(found)
+    pytest.skip("Python 3.13 isn't installed: pyenv install 3.13")
 
 
 def works(python: Path) -> bool:

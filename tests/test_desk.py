@@ -240,11 +240,11 @@ def test_progress_of_broken_settings(desk: Desk) -> None:
 
 def test_progress_while_it_runs(desk: Desk) -> None:
     """At a terminal, progress says which suite it is running."""
-    desk.writes(ROOT / "steps/02")
+    desk.writes(ROOT / "steps/00")
     terminal = desk.at_a_terminal("progress")
     terminal.expect("steps/01")
     terminal.expect("steps/02")
-    terminal.expect("✓ 01")
+    terminal.expect("✗ 01")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert 0 == terminal.exitstatus

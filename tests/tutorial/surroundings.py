@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from .files import Wrong
 
@@ -18,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 LOCK = Path(tempfile.gettempdir()) / "tutorial-walk-through.lock"
 PORTS = [8000, 8888]  # the ports that the prose names
 REDIS_PORT = 6379
-PATIENCE = 600  # seconds: how long another walk-through may take
+OTHER_WALK = 300  # seconds that another walk-through may take
+PATIENCE = 10  # seconds
 
 
 def copy_repository(folder: Path) -> Path:
@@ -68,30 +71,19 @@ def environment() -> dict[str, str]:
 def surroundings() -> Iterator[None]:
     """Provide what the tutorial needs: its ports, and Redis, while nobody else walks.
 
-    If a port is taken or Redis doesn't start, raise Wrong.
+    If a port stays taken or Redis doesn't start, raise Wrong.
     """
-    with LOCK.open("w") as lock:
-        wait_for(lock.fileno())
+    with LOCK.open("a") as lock:
+        wait(
+            lambda: is_locked(lock),
+            OTHER_WALK,
+            f"another walk-through holds {LOCK} for {OTHER_WALK} seconds",
+        )
         for port in PORTS:
-            if answers(port):
-                raise Wrong(
-                    f"the tutorial needs port {port}, and something listens there"
-                )
+            complaint = f"the tutorial needs port {port}, and something listens there"
+            wait(partial(is_free, port), PATIENCE, complaint)
         with redis():
             yield
-
-
-def wait_for(lock: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Wrong(f"another walk-through holds {LOCK}") from None
-            time.sleep(0.2)
-        else:
-            return
 
 
 @contextmanager
@@ -104,15 +96,34 @@ def redis() -> Iterator[None]:
         command = ["redis-server", "--port", str(REDIS_PORT), "--save", "", "--dir"]
         server = subprocess.Popen([*command, folder], stdout=subprocess.DEVNULL)
         try:
-            deadline = time.monotonic() + 10
-            while not answers(REDIS_PORT):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise Wrong(f"redis-server does not start on port {REDIS_PORT}")
-                time.sleep(0.02)
+            complaint = f"redis-server does not start on port {REDIS_PORT}"
+            wait(lambda: answers(REDIS_PORT), PATIENCE, complaint)
             yield
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(PATIENCE)
+
+
+def wait(condition: Callable[[], bool], patience: float, complaint: str) -> None:
+    """Wait until a condition is met; raise Wrong when patience is lost."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Wrong(complaint)
+        time.sleep(0.05)
+
+
+def is_locked(file: TextIO) -> bool:
+    """Lock a file, and tell whether that was possible."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_free(port: int) -> bool:
+    return not answers(port)
 
 
 def answers(port: int) -> bool:

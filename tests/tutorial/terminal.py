@@ -17,6 +17,8 @@ from .transcripts import PROMPTS, SHELL
 
 QUIET = 0.7  # seconds without output after which a program has nothing to add
 WIDTH = 80
+# Python's own prompt does without the line editing that dumb terminals do not have.
+DUMB = {"TERM": "dumb", "PYTHON_BASIC_REPL": "1"}
 # The screen never wraps or scrolls: a terminal that is resized unwraps lines, too.
 SCREEN = (4000, 10_000)
 BARE_PROMPTS = {prompt.rstrip() for prompt in PROMPTS.values()}
@@ -33,7 +35,7 @@ class Terminal:
             "bash",
             ["--norc", "--noprofile", "--noediting", "-i"],
             cwd=os.fspath(folder),
-            env=environment | {"TERM": "dumb", "PS1": SHELL},
+            env=environment | DUMB | {"PS1": SHELL},
             dimensions=(24, WIDTH),
             encoding="utf-8",
             codec_errors="replace",

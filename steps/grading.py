@@ -122,7 +122,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"Django cannot start with {shown(folder)}/settings.py: {complaint}"
         ) from exception
     # Their imports need the models, so they could not be loaded earlier.
-    for name in ["people", "database", "bus", "sockets", "commands"]:
+    for name in ["people", "database", "bus", "sockets", "commands", "outages"]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 
 

@@ -2,9 +2,9 @@
 
 import json
 import logging
+import time
 from collections.abc import Collection
 from datetime import datetime
-from time import monotonic
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
@@ -39,14 +39,14 @@ def describe(
     name: str,
     message: str,
     user: object,
-    time: datetime,
+    when: datetime,
 ) -> Event:
     """Return an event, in the language that is active."""
     return {
         "model": content_type.name,
         "object": name,
         "message": message,
-        "timestamp": time.isoformat(),
+        "timestamp": when.isoformat(),
         "user": str(user),
         "content_type_id": content_type.id,
         "object_id": "" if object_id is None else str(object_id),
@@ -86,7 +86,7 @@ class Bus:
 
         Then leave it alone, for ten times as long as it took to fail.
         """
-        start = monotonic()
+        start = time.monotonic()
         if start < self.pause_end:
             self.lost += len(events)
             return
@@ -102,12 +102,12 @@ class Bus:
                 name = type(error).__name__
                 logger.warning("Redis fails (%s): events are lost.", name)
             self.lost += len(events)
-            end = monotonic()
+            end = time.monotonic()
             self.pause_end = end + 10 * (end - start)
         else:
             if self.lost:
                 logger.warning("Redis works again: %d events were lost.", self.lost)
-                self.lost = 0
+                self.lost, self.pause_end = 0, 0.0
 
 
 BUS = Bus()

@@ -52,7 +52,7 @@ diff: $(VENV)/ready  ## what a chapter changes (STEP=03)
 
 .PHONY: test
 test: check  ## prove everything
-	@$(RUN) pytest tests
+	@$(RUN) pytest tests --numprocesses 2 --dist loadfile
 
 .PHONY: check
 check: $(VENV)/ready  ## lint, types, and the coverage of the steps by their suites

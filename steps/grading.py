@@ -11,17 +11,18 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from traceback import extract_tb, format_exception_only, walk_tb
+from types import ModuleType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import django
 import pytest
-from django.conf import LazySettings
+from django.conf import Settings
 
 STEPS = Path(__file__).parent
+FINAL = STEPS.parent / "final"
 LAST_STEP = max(folder.name for folder in STEPS.glob("[0-9][0-9]"))
-
 
 PATIENCE = 5  # seconds; what takes longer is not coming
 TOO_LATE = f"nothing within {PATIENCE} seconds"
@@ -54,13 +55,19 @@ def pytest_load_initial_conftests() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
+APART = (
+    "Suites and other tests need Django to be configured in different ways; "
+    "run them apart: pytest steps, pytest tests"
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("steps", "grading the steps of the tutorial")
     group.addoption(
         "--code",
         metavar="FOLDER",
         help="the code folder to grade: mine, final, steps/03 … "
-        "(default: the folder of the suite)",
+        "(default: the folder of the suite, or else final)",
     )
     group.addoption(
         "--redis",
@@ -70,30 +77,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def suites_named(config: pytest.Config) -> list[str]:
-    """Return the numbers of the steps whose suites the command line names."""
-    steps: set[str] = set()
+def suites_named(config: pytest.Config) -> dict[str, list[str]]:
+    """Return the steps whose suites the command line names, each with these names."""
+    named: dict[str, list[str]] = {}
+    elsewhere = False
     for arg in config.args:
         path = (config.invocation_params.dir / arg.partition("::")[0]).resolve()
-        if path == STEPS:
-            steps |= {folder.parent.name for folder in STEPS.glob("[0-9]*/test_*.py")}
+        elsewhere |= not path.is_relative_to(STEPS)
+        if STEPS.is_relative_to(path):
+            for suite in STEPS.glob("[0-9]*/test_*.py"):
+                named[suite.parent.name] = [str(suite.parent)]
         elif path.is_relative_to(STEPS):
-            steps.add(path.relative_to(STEPS).parts[0])
-    return sorted(steps)
+            named.setdefault(path.relative_to(STEPS).parts[0], []).append(arg)
+    if elsewhere and named:
+        raise pytest.UsageError(APART)
+    return dict(sorted(named.items()))
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Grade each step in a process of its own: Django is configured once a process."""
-    steps = suites_named(config)
-    if config.option.code or len(steps) < 2 or config.option.help:
+    named = suites_named(config)
+    if config.option.code or len(named) < 2 or config.option.help:
         return None
-    options = [arg for arg in config.invocation_params.args if arg not in config.args]
-    worst = 0
-    for step in steps:
+    options = [*config.invocation_params.args]
+    for arg in config.option.file_or_dir:
+        options.remove(arg)
+    results = set()
+    for step, names in named.items():
         print(f"\npytest steps/{step}", flush=True)
-        command = [sys.executable, "-m", "pytest", f"{STEPS / step}", *options]
-        worst = max(worst, subprocess.run(command, cwd=config.rootpath).returncode)
-    return worst
+        command = [sys.executable, "-m", "pytest", *names, *options]
+        try:
+            process = subprocess.run(command, cwd=config.invocation_params.dir)
+        except KeyboardInterrupt:
+            return pytest.ExitCode.INTERRUPTED
+        results.add(process.returncode)
+        if process.returncode and config.option.maxfail == 1:
+            break
+    none = pytest.ExitCode.NO_TESTS_COLLECTED
+    return max(results - {none}, default=none)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,26 +122,36 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         'until(step, reason): the behaviour ends where this step begins: "03", say',
     )
-    if config.option.help or not (steps := suites_named(config)):
+    if config.option.help:
         return
+    if steps := [*suites_named(config)]:
+        grade(config, steps)
+    elif config.option.code:
+        raise pytest.UsageError(
+            "--code names the code to grade; name the suites that are to grade it: "
+            f"pytest steps/01 --code {config.option.code}"
+        )
+
+
+def grade(config: pytest.Config, steps: list[str]) -> None:
+    """Set the code folder up as a Django project that the suites are run in."""
     folder = code_folder(config, steps)
-    # A numbered folder and final/ say how far their code has come. A learner's
-    # folder is taken to have come as far as the suites that are to grade it.
     config.stash[CODE] = folder
-    config.stash[LEVEL] = {"final": LAST_STEP}.get(folder.name, steps[-1])
-    if folder.parent == STEPS:
-        config.stash[LEVEL] = folder.name
+    config.stash[LEVEL] = level(folder, steps)
     sys.path.insert(0, str(folder))
     os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
     os.environ["REDIS_URL"] = redis_url(config)
     try:
         django.setup()
-    except Exception as exception:
-        missing = not_written(exception)
-        complaint = f"{missing} is not written yet" if missing else repr(exception)
+    except Exception as error:
+        missing = not_written(error)
+        said = "".join(format_exception_only(error)).strip()
+        line = last_line(error, folder)
         raise pytest.UsageError(
-            f"Django cannot start with {shown(folder)}/settings.py: {complaint}"
-        ) from exception
+            f"Django cannot start with {shown(folder)}/settings.py: "
+            + (f"{missing} is not written yet" if missing else said)
+            + (f"\nat {line}" if line else "")
+        ) from error
     # Their imports need the models, so they could not be loaded earlier.
     for name in ["people", "database", "bus", "sockets", "commands", "outages"]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
@@ -132,14 +163,28 @@ LEVEL = pytest.StashKey[str]()
 
 def code_folder(config: pytest.Config, steps: list[str]) -> Path:
     """Return the folder to grade, or explain what a code folder is."""
-    given = config.option.code or STEPS / steps[-1]
-    folder = (config.invocation_params.dir / given).resolve()
-    if not (folder / "settings.py").is_file():
-        raise pytest.UsageError(
-            f"{given} is not a code folder: it has no settings.py. "
-            f"`make start` lays out a folder for you, called mine."
-        )
+    own = STEPS / steps[-1]
+    if not config.option.code:
+        return own if (own / "settings.py").exists() else FINAL
+    folder: Path = (config.invocation_params.dir / config.option.code).resolve()
+    for name in ["settings.py", "realtime/"]:
+        if not (folder / name).exists():
+            raise pytest.UsageError(
+                f"{config.option.code} is not a code folder: it has no {name}. "
+                "`make start` lays out a folder for you, called mine."
+            )
     return folder
+
+
+def level(folder: Path, steps: list[str]) -> str:
+    """Return the step that the code in a folder has come to.
+
+    Numbered folders and final/ say so themselves. A learner's folder is taken to have
+    come as far as the suites that are to grade it.
+    """
+    if folder.parent == STEPS:
+        return folder.name
+    return LAST_STEP if folder == FINAL else steps[-1]
 
 
 def redis_url(config: pytest.Config) -> str:
@@ -199,12 +244,21 @@ def ends_before(item: pytest.Item, level: str) -> bool:
 # What a failure says
 
 
+class Reason(NamedTuple):
+    """Why a test failed, as pytest's short summary shows it."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Explanation:
     """A failure in plain words, in the place of a traceback."""
 
     def __init__(self, reason: str, lines: list[str]) -> None:
+        self.reprcrash = Reason(reason)
         self.lines = lines
-        self.reprcrash = SimpleNamespace(message=reason)  # for pytest's short summary
 
     def toterminal(self, terminal: Any) -> None:
         for line in self.lines:
@@ -221,32 +275,31 @@ def pytest_runtest_makereport(
     """Explain a failure, and say which chapter to read."""
     report = yield
     if report.failed and call.excinfo is not None and CODE in item.config.stash:
-        explanation = explain(item, call.excinfo)
+        explanation = explain(item, call.excinfo.value)
         if explanation is not None:
-            report.longrepr = explanation
+            # Whatever has a method toterminal() will do.
+            report.longrepr = explanation  # type: ignore[assignment]
         else:
             report.sections.append(("What to read", f"{chapter(item)} of tutorial.md"))
     return report
 
 
-def explain(
-    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
-) -> Explanation | None:
+def explain(item: pytest.Item, error: BaseException) -> Explanation | None:
     """Return why a test failed, if it is for one of the reasons that we foresee."""
-    error = excinfo.value
     if isinstance(error, Unmet):
         reason, answer = str(error), [("Expected", error.expected)]
         answer += [("Came", error.came)]
         story = error.story
     elif missing := not_written(error):
-        reason = f"{missing} is not written yet: {chapter(item)} asks for it"
+        asker = own_line(error) or chapter(item)
+        reason = f"{missing} is not written yet: {asker} asks for it"
         answer, story = [("Came", reason)], []
     else:
         return None
     doc = item.obj.__doc__ if isinstance(item, pytest.Function) else None
     rows = [("Asked", first_line(doc)), *(("Done", act) for act in story), *answer]
     rows += [
-        ("Where", location(item, excinfo)),
+        ("Where", last_line(error, item.path) or shown(item.path)),
         ("Read", f"{chapter(item)} of tutorial.md"),
     ]
     labels = [label for label, _ in rows]
@@ -261,10 +314,12 @@ def explain(
 
 def not_written(error: BaseException) -> str | None:
     """Return the name of the part of the graded code that is missing, if one is."""
+    if "partially initialized" in str(error):
+        return None  # it is there, but modules import each other in a circle
     match error:
         case AttributeError(obj=ModuleType(__name__=module), name=name):
             return f"{name} in {source(module)}" if is_graded(module) else None
-        case AttributeError(obj=LazySettings(), name=name):
+        case AttributeError(obj=Settings(), name=name):
             return f"{name} in settings.py"
         case ModuleNotFoundError(name=str(module)) if is_graded(module):
             return source(module)
@@ -281,16 +336,27 @@ def is_graded(module: str) -> bool:
 
 
 def source(module: str) -> str:
-    return module.replace(".", "/") + ".py"
+    package = "/__init__" if module == "realtime" else ""
+    return f"{module.replace('.', '/')}{package}.py"
 
 
-def location(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """Return the file, the number and the text of the test's line that failed."""
-    for entry in reversed(excinfo.traceback):
-        if entry.path == item.path:
-            line = str(entry.statement).strip().splitlines()[0]
-            return f"{shown(item.path)}:{entry.lineno + 1}: {line}"
-    return shown(item.path)
+def own_line(error: BaseException) -> str | None:
+    """Return the file and the number of the line of the graded code that failed.
+
+    Return None if what failed is a line of ours, or of a library.
+    """
+    *_, (frame, number) = walk_tb(error.__traceback__)
+    module = frame.f_globals["__name__"]
+    return f"{source(module)}:{number}" if is_graded(module) else None
+
+
+def last_line(error: BaseException, place: Path) -> str | None:
+    """Return the last line in a file or folder that led to an error."""
+    for frame in reversed(extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(place):
+            return f"{shown(path)}:{frame.lineno}: {frame.line}"
+    return None
 
 
 def chapter(item: pytest.Item) -> str:

@@ -28,7 +28,13 @@ def pytest_configure(config):
     sys.path.insert(0, config.option.code)
 """
 
+PYPROJECT = """\
+[tool.pytest]
+addopts = ["-q", "-p", "no:asyncio", "-p", "no:django", "--import-mode=importlib"]
+"""
+
 FILES = {
+    "pyproject.toml": PYPROJECT,
     "README.md": "# Read me\n\nThe [first chapter](tutorial.md#01-hello).\n",
     "tutorial.md": TUTORIAL,
     "steps/conftest.py": CONFTEST,

@@ -1,7 +1,6 @@
 """The matrix: every cell of it is explained, and it notices what is not."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from tests import matrix
 from tests.matrix import ROOT, Cell, Verdict
 from tests.outcomes import Outcome
+from tests.road import append, lay, write
 
 
 @pytest.fixture(scope="module")
@@ -91,46 +91,6 @@ def test_different_reason(
 
 # A road of two steps, to go astray on
 
-GREETING = '''
-import pytest
-
-
-def test_greeting():
-    """The greeting is ours."""
-    from realtime import server
-
-    assert "Hello" == server.GREETING
-
-
-@pytest.mark.until("02", "there is a farewell")
-def test_no_farewell():
-    """There is no farewell yet."""
-    from realtime import server
-
-    assert not hasattr(server, "FAREWELL")
-'''
-FAREWELL = '''
-import pytest
-
-
-@pytest.mark.parametrize("word", ["Bye"])
-def test_farewell(word):
-    """The farewell is ours."""
-    from realtime import server
-
-    assert word == server.FAREWELL
-'''
-ROAD = {
-    "steps/00/realtime/__init__.py": "",
-    "steps/01/realtime/__init__.py": "",
-    "steps/01/realtime/server.py": "GREETING = 'Hello'\n",
-    "steps/01/test_greeting.py": GREETING,
-    "steps/02/realtime/__init__.py": "",
-    "steps/02/realtime/server.py": "GREETING = 'Hello'\nFAREWELL = 'Bye'\n",
-    "steps/02/test_farewell.py": FAREWELL,
-    "final/realtime/__init__.py": "",
-    "final/realtime/server.py": "GREETING = 'Hello'\nFAREWELL = 'Bye'\n",
-}
 NO_SERVER = "realtime/server.py is not written yet: chapter 01 asks for it"
 NO_FAREWELL = (
     "FAREWELL in realtime/server.py is not written yet: chapter 02 asks for it"
@@ -139,41 +99,23 @@ RECORDED = f"""\
 # Why each test fails before its chapter is read, written by
 # python -m tests.matrix --record
 
-["steps/01/test_greeting.py"]
+["steps/01/test_one.py"]
 test_greeting = "{NO_SERVER}"
 test_no_farewell = "{NO_SERVER}"
 
-["steps/02/test_farewell.py"]
+["steps/02/test_two.py"]
 "test_farewell[Bye]" = "{NO_FAREWELL}"
 """
-EARLY = "\n\ndef test_early(): pass\n"
-LATE = "\n\ndef test_late(): raise ValueError('again')\n"
-ENDING = "\n\ndef test_ending(): __import__('os')._exit(7)\n"
+EARLY = "def test_early(): pass\n"
+LATE = "def test_late(): raise ValueError('again')\n"
+ENDING = "def test_ending(): __import__('os')._exit(7)\n"
 
 
 @pytest.fixture
 def road(tmp_path: Path) -> Path:
     """A copy of this repository, with steps and suites that are tiny."""
-    shutil.copytree(ROOT / "django_site", tmp_path / "django_site")
-    shutil.copytree(ROOT / "steps" / "fixtures", tmp_path / "steps" / "fixtures")
-    (tmp_path / "tests").mkdir()
-    plugins = [path.relative_to(ROOT) for path in ROOT.glob("steps/*.py")]
-    for name in ["pyproject.toml", "tests/matrix.py", "tests/outcomes.py", *plugins]:
-        shutil.copy(ROOT / name, tmp_path / name)
-    for name, text in (ROAD | {"tests/reasons.toml": RECORDED}).items():
-        write(tmp_path / name, text)
-    for folder in ["steps/00", "steps/01", "steps/02", "final"]:
-        write(tmp_path / folder / "settings.py", "from django_site.settings import *")
-    return tmp_path
-
-
-def write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-
-
-def append(file: Path, text: str) -> None:
-    file.write_text(file.read_text() + text)
+    write(tmp_path / "tests/reasons.toml", RECORDED)
+    return lay(tmp_path)
 
 
 def unexplained(road: Path) -> dict[str, str]:
@@ -195,8 +137,8 @@ def test_suite_without_code(road: Path) -> None:
 
 def test_wrong_suite(road: Path) -> None:
     """A test that passes too early, or fails too late, makes an unexplained cell."""
-    append(road / "steps/02/test_farewell.py", EARLY + LATE)
-    test = "steps/02/test_farewell.py::test"
+    append(road / "steps/02/test_two.py", EARLY + LATE)
+    test = "steps/02/test_two.py::test"
     assert {
         "suite 02 on steps/01": f"{test}_early is green, not red; "
         f"{test}_late is red for a reason that is not recorded: ValueError: again",
@@ -225,7 +167,7 @@ def test_broken_code(road: Path) -> None:
 
 def test_end_without_outcomes(road: Path) -> None:
     """A test that takes pytest down makes an unexplained cell of every suite there."""
-    append(road / "steps/02/test_farewell.py", ENDING)
+    append(road / "steps/02/test_two.py", ENDING)
     assert {
         "suite 02 on steps/01": "no test ran: pytest ended with 7",
         "suite 01 on steps/02": "no test ran: pytest ended with 7",
@@ -272,11 +214,11 @@ def test_explained_table(road: Path) -> None:
 def test_unexplained_table(road: Path) -> None:
     """An unexplained cell is marked and detailed; so is a reason that is left over."""
     append(road / "tests/reasons.toml", '["steps/09/test_gone.py"]\ntest = "so"\n')
-    append(road / "steps/02/test_farewell.py", EARLY)
+    append(road / "steps/02/test_two.py", EARLY)
     process = run(road)
     assert 1 == process.returncode
     assert "✗ 1 green" in process.stdout
-    early = "steps/02/test_farewell.py::test_early is green, not red"
+    early = "steps/02/test_two.py::test_early is green, not red"
     gone = "steps/09/test_gone.py::test is recorded, and there is no such suite"
     assert [f"suite 02 on steps/01: {early}", f"tests/reasons.toml: {gone}"] == (
         process.stdout.splitlines()[-2:]

@@ -132,7 +132,7 @@ LIES = {
     "wrong solution": ('-    return f"Hello', '-    return f"hello', "no such lines"),
     "chapter without step": ("## 01 Hello", "## 02 Hello", "the chapters are ['02']"),
     "section left out": ("### Refactor", "### More", "the sections are"),
-    "suite is not run": ("$ pytest -q", "$ pytest -q -k greet", "never runs its suite"),
+    "suite is not run": ("$ pytest steps", "$ pytest -k greet steps", "never runs its suite"),
     "suite is red": ("1 passed", "1 failed", "does not end green"),
     "path": ("realtime  settings.py", "/tmp/x/settings.py", "on the next machine"),
     "nothing to look at": (

@@ -1,5 +1,7 @@
 """Everyone hears: the server sends each event to all who are authenticated."""
 
+from secrets import token_hex
+
 from django_site.bookshop.models import Book
 
 
@@ -77,6 +79,17 @@ async def test_vanishing(join, change, alice, bob):
     for book in books:
         await client.hears_of(book)
     await client.server.has_registered(1)
+
+
+async def test_slow_reader(join, change, bus, alice, bob, book):
+    """A client that stops reading keeps nobody waiting."""
+    client, stalled = await join(alice), await join(bob)
+    stalled.stops_reading()
+    await change(book)
+    event = bus.hears_one_event()
+    bus.repeats(event, 20, message=token_hex(20_000))
+    for _event in range(21):
+        await client.hears_of(book)
 
 
 async def test_subscribed_first(bus, start_server):

@@ -29,7 +29,8 @@ def sees(story):
 
 
 def names(models):
-    return " and ".join(model.__name__ for model in models) or "no model of the shop"
+    names = " and ".join(model.__name__ for model in models)
+    return f"the content type id of {names}" if names else "no content type id"
 
 
 def test_view_permission(sees, bob):
@@ -68,6 +69,7 @@ def test_queries(bob, story):
     """Three queries tell what a user may see, however many models there are."""
     from realtime.access import get_content_types
 
+    story.append("get_content_types() was asked about bob")
     bob = User.objects.get(pk=bob.pk)
     with CaptureQueriesContext(connection) as queries:
         get_content_types(bob)

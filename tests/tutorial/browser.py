@@ -34,6 +34,7 @@ class Browser:
         self.playwright = sync_playwright()
         self.page: Page | None = None
         self.console: list[str] = []
+        self.errors: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +64,8 @@ class Browser:
     def hear(self, message: ConsoleMessage) -> None:
         if message.type == "log":
             self.console += message.text.splitlines()
+        elif message.type == "error":
+            self.errors.append(message.text)
 
     def do(self, verb: str, codes: tuple[str, ...]) -> None:
         """Do what an instruction says; if it cannot be done, raise Wrong."""
@@ -90,6 +93,7 @@ class Browser:
         """Run a script as the console of the developer tools does."""
         page = self.start()
         self.console.clear()
+        self.errors.clear()
         session = page.context.new_cdp_session(page)
         result = session.send(
             "Runtime.evaluate",

@@ -30,7 +30,7 @@ RHYTHM = [
 FRAGILE = re.compile(r"/tmp/\S*|/home/\S*|site-packages\S*|\b0x[0-9a-f]{6,}\b")
 SOURCE = re.compile(r"\b[\w/]+\.(?:py|js)\b")
 
-SUITE_RUN = re.compile(r"pytest (?!.*( -k |::)).*--code mine\b")
+SUITE_RUN = re.compile(r"pytest\b(?!.*( -k |::)).*--code mine\b")
 GREEN = re.compile(r"^\d+ passed(?!.*(failed|error))")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from playwright.sync_api import Error as BrowserError
+
 from .browser import Browser
 from .document import Fence, Instruction, Part, Solution
 from .files import Wrong, compare_folders, follow
@@ -14,7 +16,6 @@ from .terminal import Terminal
 from .transcripts import (
     TOKEN,
     Command,
-    Exchange,
     differences,
     latest_token,
     read_transcript,
@@ -22,8 +23,8 @@ from .transcripts import (
     same,
 )
 
-PATIENCE = 60  # seconds: how long a command may take
-STARTING = 5  # seconds: how long an author's server may take to print something
+PATIENCE = 60.0  # seconds: how long a command may take
+STARTING = 3.0  # seconds: how long an author's server may take to print something
 
 Progress = Callable[[str], None]
 
@@ -52,6 +53,7 @@ class Reader:
         self.browser = browser
         self.progress = progress
         self.trusting = trusting
+        self.patience = PATIENCE
         self.outputs: list[tuple[Fence, list[str]]] = []
         self.terminals: dict[int, Terminal] = {}
         self.habits: list[Command] = []  # what is typed in every terminal
@@ -103,7 +105,7 @@ class Reader:
         start = time.monotonic()
         try:
             self.attempt(instruction)
-        except (Wrong, OSError) as error:
+        except (Wrong, OSError, BrowserError) as error:
             where = f"tutorial.md, line {instruction.line}: {instruction}"
             raise Stuck(f"{where}\n{error}") from error
         seconds = time.monotonic() - start
@@ -138,8 +140,6 @@ class Reader:
                 lines = self.run(self.terminal(number), commands, verb == "start")
                 self.outputs.append((fence, lines))
 
-    # Terminals
-
     def terminal(self, number: int, opened: bool = False) -> Terminal:
         """Return a terminal; open it first if it isn't yet."""
         if number not in self.terminals:
@@ -154,7 +154,7 @@ class Reader:
         if terminal.is_idle():
             raise Wrong("nothing runs in that terminal")
         terminal.interrupt()
-        if not terminal.wait(terminal.is_idle, PATIENCE):
+        if not terminal.wait(terminal.is_idle, self.patience):
             raise Wrong(shown("Ctrl-C did not end it", terminal))
 
     def run(
@@ -173,13 +173,13 @@ class Reader:
             for exchange, prompt in zip(exchanges, [*prompts, None], strict=True):
                 terminal.type(self.filled_in(exchange.typed))
                 if prompt is not None:
-                    self.await_prompt(terminal, prompt, exchange)
+                    self.await_prompt(terminal, prompt, exchange.output)
                 elif stays and command is commands[-1]:
                     self.await_output(terminal, exchange.output)
                     if terminal.is_idle():
                         raise Wrong(shown("it ended, and should run on", terminal))
-                elif not terminal.wait(terminal.is_idle, PATIENCE):
-                    raise Wrong(shown(f"it did not end in {PATIENCE} s", terminal))
+                elif not terminal.wait(terminal.is_idle, self.patience):
+                    raise Wrong(shown(f"it did not end in {self.patience} s", terminal))
                 typed = f"{exchange.prompt}{exchange.typed}"
                 where = f"typed: {typed} (line {exchange.line})\n"
                 came = self.compare(exchange.output, terminal.look(), where)
@@ -188,47 +188,60 @@ class Reader:
 
     def look(self, terminal: Terminal, fence: Fence) -> None:
         """Compare what came in a terminal since somebody looked at it."""
-        expected = fence.content.splitlines()
-        self.await_output(terminal, expected)
-        self.outputs.append((fence, self.compare(expected, terminal.look())))
+        self.await_output(terminal, fence.content.splitlines())
+        self.compare_look(fence, terminal.look())
 
-    def await_prompt(self, terminal: Terminal, prompt: str, said: Exchange) -> None:
-        """Wait until a program has said what it has to say, and shows its prompt."""
-        if not terminal.wait(lambda: terminal.shows_prompt(prompt), PATIENCE):
-            raise Wrong(shown(f"typed: {said.typed}\nno prompt {prompt!r}", terminal))
-        self.await_output(terminal, said.output)
+    def look_at_console(self, fence: Fence) -> None:
+        """Compare what the browser's console logged since somebody looked at it."""
+        came = self.browser.logged(1 if self.trusting else fence.content.count("\n"))
+        errors = "".join(f"console error: {error}\n" for error in self.browser.errors)
+        self.compare_look(fence, came, errors)
+
+    def await_prompt(
+        self, terminal: Terminal, prompt: str, expected: list[str]
+    ) -> None:
+        """Wait until the program that runs shows its prompt and what is expected."""
+        terminal.wait(
+            lambda: terminal.shows_prompt(prompt) or terminal.is_idle(), self.patience
+        )
+        if not terminal.shows_prompt(prompt):
+            raise Wrong(shown(f"there is no prompt {prompt!r}", terminal))
+        self.await_output(terminal, expected)
 
     def await_output(self, terminal: Terminal, expected: list[str]) -> None:
         """Wait until what is expected has come, and nothing more comes.
 
-        A trusting reader doesn't know what to wait for, and waits longer.
+        A trusting reader doesn't know what to expect: any output will do.
         """
-        if self.trusting:
-            terminal.wait(lambda: bool(terminal.output()), STARTING)
-            terminal.wait_until_quiet(PATIENCE)
-        else:
-            terminal.wait(lambda: same(expected, terminal.output()), PATIENCE / 2)
-        if not terminal.wait_until_quiet(PATIENCE):
+
+        def has_come() -> bool:
+            output = terminal.output()
+            return bool(output) if self.trusting else same(expected, output)
+
+        patience = STARTING if self.trusting else self.patience / 2
+        terminal.wait(lambda: has_come() or terminal.is_idle(), patience)
+        self.await_quiet(terminal)
+
+    def await_quiet(self, terminal: Terminal) -> None:
+        if not terminal.wait_until_quiet(self.patience):
             raise Wrong(shown("it never stops printing", terminal))
 
-    # What was expected, and what came
-
-    def look_at_console(self, fence: Fence) -> None:
+    def compare_look(self, fence: Fence, came: list[str], where: str = "") -> None:
+        """Compare what came since somebody looked; an author wants to see something."""
+        if self.trusting and not came:
+            raise Wrong(f"{where}nothing came")
         expected = fence.content.splitlines()
-        came = self.browser.logged(1 if self.trusting else len(expected))
-        self.outputs.append((fence, self.compare(expected, came)))
+        self.outputs.append((fence, self.compare(expected, came, where)))
 
-    def compare(
-        self, expected: list[str], actual: list[str], where: str = ""
-    ) -> list[str]:
-        """Return what came as the tutorial should show it.
+    def compare(self, expected: list[str], came: list[str], where: str) -> list[str]:
+        """Return what came, as the tutorial should show it.
 
         If it isn't what is expected, raise Wrong, unless trusting.
         """
-        self.token = latest_token(actual) or self.token
-        if not self.trusting and not same(expected, actual):
-            raise Wrong(where + differences(expected, actual))
-        return list(rewritten(expected, actual))
+        self.token = latest_token(came) or self.token
+        if not self.trusting and not same(expected, came):
+            raise Wrong(where + differences(expected, came))
+        return list(rewritten(expected, came))
 
     def filled_in(self, typed: str) -> str:
         """Return what is typed, with the reader's token where it belongs."""

@@ -112,6 +112,8 @@ class Terminal:
             self.stream.feed(self.shell.read_nonblocking(65536, timeout=seconds))
         except pexpect.TIMEOUT:
             return False
+        except pexpect.EOF:
+            raise OSError("the shell of this terminal has ended") from None
         return True
 
     def close(self) -> None:

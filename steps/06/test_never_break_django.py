@@ -313,7 +313,7 @@ def test_deleting_many_fails(posts, bus, books):
     bus.hears_of(*sorted(volumes, key=str))
 
 
-def test_bulk(log, alice, bus, books):
+def test_bulk(alice, bus, books, story):
     """Log entries that are written in bulk are announced, and no migration is needed.
 
     A migration may write log entries, too. It knows nothing of what is behind them.
@@ -324,7 +324,10 @@ def test_bulk(log, alice, bus, books):
         past(user_id=alice.pk, object_repr=str(volume), action_flag=CHANGE)
         for volume in volumes
     )
-    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+    try:
+        call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+    except SystemExit:
+        raise Unmet("no migration to be needed", "one that is", story) from None
     LogEntry.objects.bulk_create(LogEntry(**entry(alice, volume)) for volume in volumes)
     bus.hears_of(*volumes)
 
@@ -480,5 +483,4 @@ def test_publish_proxy(publish, bus, book):
 
     novel = Novel.objects.get(pk=book.pk)
     publish(novel, "Sold.")
-    novels = ContentType.objects.get(app_label="bookshop", model="novel")
-    bus.hears_one_event(content_type_id=novels.pk)
+    bus.hears_one_event(model="novel")

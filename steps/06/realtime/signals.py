@@ -51,8 +51,9 @@ def publish_entries(entries: list[LogEntry]) -> None:
 
 
 def publish_described(entry: LogEntry) -> None:
+    """Publish a log entry, if it is about an object of a model."""
     if (content_type := entry.content_type) is None:
-        return  # it is about no model, so there is nobody who may see it
+        return  # so there is nobody who may see it
     event = describe(
         content_type,
         entry.object_id,

@@ -17,9 +17,13 @@ help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/ready: pyproject.toml .ci/pins.txt
-	@$(PYTHON) $(NEW_ENOUGH) || { echo "This needs Python 3.11 or newer, but" \
-	"$(PYTHON) is `$(PYTHON) --version 2>&1`. Install one, or name one:" \
-	"make PYTHON=/path/to/python3.13"; exit 1; } >&2
+	@$(PYTHON) $(NEW_ENOUGH) 2>/dev/null || { echo "This needs Python 3.11 or newer," \
+	"but $(PYTHON) is `command -v $(PYTHON) >/dev/null && \
+	$(PYTHON) --version 2>&1 || echo not installed`." \
+	"Install one, or name one: make PYTHON=/path/to/python3.13"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "This needs Python's venv," \
+	"but $(PYTHON) has none. On Debian and Ubuntu: apt install python3-venv"; \
+	exit 1; } >&2
 	@echo "Setting up $(VENV), once …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) pip install --quiet --upgrade 'pip>=25.1'  # --group is new there
@@ -44,7 +48,7 @@ watch: $(VENV)/ready  ## run the current suite whenever you save a file
 
 .PHONY: catch-up
 catch-up: $(VENV)/ready  ## put mine/ where a chapter starts (STEP=03)
-	@$(RUN) steps.desk catch-up $(STEP)
+	@$(RUN) steps.desk catch-up $(STEP) $(if $(YES),--yes)
 
 .PHONY: diff
 diff: $(VENV)/ready  ## what a chapter changes (STEP=03)

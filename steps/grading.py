@@ -1,24 +1,42 @@
 """A pytest plugin that grades a code folder with the suites of the steps.
 
 A *code folder* holds ``settings.py`` and ``realtime/``. ``--code`` names the one to
-grade: put first on ``sys.path``, it is imported as any Django project would be. When
-something fails, the report says in plain words what was done, what was expected, what
-came, and which chapter of the tutorial explains it.
+grade: put first on ``sys.path``, it is imported as any Django project would be.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Generator
 from pathlib import Path
-from traceback import extract_tb, format_exception_only, walk_tb
-from types import ModuleType
-from typing import Any, NamedTuple
+from traceback import format_exception_only
 from urllib.parse import urlsplit
 
 import django
 import pytest
-from django.conf import Settings
+
+from steps import explaining
+from steps.explaining import (
+    Explanation,
+    Story,
+    Unmet,
+    is_graded,
+    last_line,
+    not_written,
+    shown,
+    source,
+)
+
+# What the suites and their fixtures import from here.
+__all__ = [
+    "PATIENCE",
+    "TOO_LATE",
+    "Explanation",
+    "Story",
+    "Unmet",
+    "is_graded",
+    "not_written",
+    "source",
+]
 
 STEPS = Path(__file__).parent
 FINAL = STEPS.parent / "final"
@@ -27,38 +45,19 @@ LAST_STEP = max(folder.name for folder in STEPS.glob("[0-9][0-9]"))
 PATIENCE = 5  # seconds; what takes longer is not coming
 TOO_LATE = f"nothing within {PATIENCE} seconds"
 
-Story = list[str]
+CODE = pytest.StashKey[Path]()
+LEVEL = pytest.StashKey[str]()
 
-
-@pytest.fixture
-def story() -> Story:
-    """What was done in this test so far, act by act, for a failure to tell."""
-    return []
-
-
-class Unmet(AssertionError):
-    """An expectation that the graded code does not meet.
-
-    ``expected`` and ``came`` are nouns; ``story`` tells what was done before.
-    """
-
-    def __init__(self, expected: object, came: object, story: Story) -> None:
-        super().__init__(f"expected {expected}; came {came}")
-        self.expected = str(expected)
-        self.came = str(came)
-        self.story = story
+APART = (
+    "Suites and other tests need Django to be configured in different ways; "
+    "run them apart: pytest steps, pytest tests"
+)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
     """Keep pytest-django from setting up the project that the shell may name."""
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
-
-
-APART = (
-    "Suites and other tests need Django to be configured in different ways; "
-    "run them apart: pytest steps, pytest tests"
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -152,13 +151,10 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
             + (f"{missing} is not written yet" if missing else said)
             + (f"\nat {line}" if line else "")
         ) from error
+    config.pluginmanager.register(explaining)
     # Their imports need the models, so they could not be loaded earlier.
     for name in ["people", "database", "bus", "sockets", "commands", "outages"]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
-
-
-CODE = pytest.StashKey[Path]()
-LEVEL = pytest.StashKey[str]()
 
 
 def code_folder(config: pytest.Config, steps: list[str]) -> Path:
@@ -239,140 +235,3 @@ def pytest_collection_modifyitems(
 def ends_before(item: pytest.Item, level: str) -> bool:
     marker = item.get_closest_marker("until")
     return marker is not None and marker.args[0] <= level
-
-
-# What a failure says
-
-
-class Reason(NamedTuple):
-    """Why a test failed, as pytest's short summary shows it."""
-
-    message: str
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class Explanation:
-    """A failure in plain words, in the place of a traceback."""
-
-    def __init__(self, reason: str, lines: list[str]) -> None:
-        self.reprcrash = Reason(reason)
-        self.lines = lines
-
-    def toterminal(self, terminal: Any) -> None:
-        for line in self.lines:
-            terminal.line(line)
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Explain a failure, and say which chapter to read."""
-    report = yield
-    if report.failed and call.excinfo is not None and CODE in item.config.stash:
-        explanation = explain(item, call.excinfo.value)
-        if explanation is not None:
-            # Whatever has a method toterminal() will do.
-            report.longrepr = explanation  # type: ignore[assignment]
-        else:
-            report.sections.append(("What to read", f"{chapter(item)} of tutorial.md"))
-    return report
-
-
-def explain(item: pytest.Item, error: BaseException) -> Explanation | None:
-    """Return why a test failed, if it is for one of the reasons that we foresee."""
-    if isinstance(error, Unmet):
-        reason, answer = str(error), [("Expected", error.expected)]
-        answer += [("Came", error.came)]
-        story = error.story
-    elif missing := not_written(error):
-        asker = own_line(error) or chapter(item)
-        reason = f"{missing} is not written yet: {asker} asks for it"
-        answer, story = [("Came", reason)], []
-    else:
-        return None
-    doc = item.obj.__doc__ if isinstance(item, pytest.Function) else None
-    rows = [("Asked", first_line(doc)), *(("Done", act) for act in story), *answer]
-    rows += [
-        ("Where", last_line(error, item.path) or shown(item.path)),
-        ("Read", f"{chapter(item)} of tutorial.md"),
-    ]
-    labels = [label for label, _ in rows]
-    return Explanation(
-        reason,
-        [
-            f"{f'{label}:' if label != before else '':<10}{text}"
-            for before, (label, text) in zip(["", *labels], rows, strict=False)
-        ],
-    )
-
-
-def not_written(error: BaseException) -> str | None:
-    """Return the name of the part of the graded code that is missing, if one is."""
-    if "partially initialized" in str(error):
-        return None  # it is there, but modules import each other in a circle
-    match error:
-        case AttributeError(obj=ModuleType(__name__=module), name=name):
-            return f"{name} in {source(module)}" if is_graded(module) else None
-        case AttributeError(obj=Settings(), name=name):
-            return f"{name} in settings.py"
-        case ModuleNotFoundError(name=str(module)) if is_graded(module):
-            return source(module)
-        case ImportError(name=str(module), msg=message) if is_graded(module):
-            name = message.split("'")[1]  # cannot import name '…' from '…'
-            if module == "realtime":
-                return source(f"realtime.{name}")
-            return f"{name} in {source(module)}"
-    return None
-
-
-def is_graded(module: str) -> bool:
-    return module.partition(".")[0] == "realtime"
-
-
-def source(module: str) -> str:
-    package = "/__init__" if module == "realtime" else ""
-    return f"{module.replace('.', '/')}{package}.py"
-
-
-def own_line(error: BaseException) -> str | None:
-    """Return the file and the number of the line of the graded code that failed.
-
-    Return None if what failed is a line of ours, or of a library.
-    """
-    *_, (frame, number) = walk_tb(error.__traceback__)
-    module = frame.f_globals["__name__"]
-    return f"{source(module)}:{number}" if is_graded(module) else None
-
-
-def last_line(error: BaseException, place: Path) -> str | None:
-    """Return the last line in a file or folder that led to an error."""
-    for frame in reversed(extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(place):
-            return f"{shown(path)}:{frame.lineno}: {frame.line}"
-    return None
-
-
-def chapter(item: pytest.Item) -> str:
-    return f"chapter {item.path.parent.name}"
-
-
-def shown(path: Path) -> str:
-    return os.path.relpath(path, STEPS.parent)
-
-
-def first_line(text: str | None) -> str:
-    return next(iter((text or "").strip().splitlines()), "")
-
-
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count a failure in a fixture as a failure like any other."""
-    if report.failed and isinstance(report.longrepr, Explanation):
-        return "failed", "F", "FAILED"
-    return None

@@ -68,7 +68,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     [
         ("pass", "green", ""),
         ("assert", "red", "assert 1 == 2"),
-        ("unmet", "red", "steps.grading.Unmet: expected one; came two"),
+        ("unmet", "red", "steps.explaining.Unmet: expected one; came two"),
         ("python", "red", "ValueError: python: not found"),
         ("setup", "red", "ValueError: no resource"),
         ("teardown", "red", "ValueError: a leak"),

@@ -18,7 +18,7 @@ from playwright.sync_api import (
 from .files import Wrong
 from .terminal import QUIET
 
-PATIENCE = 10_000  # milliseconds
+PATIENCE = 10.0  # seconds
 ARGUMENTS = [
     "--no-sandbox",
     "--headless=new",
@@ -33,6 +33,7 @@ class Browser:
     def __init__(self) -> None:
         self.playwright = sync_playwright()
         self.page: Page | None = None
+        self.patience = PATIENCE
         self.console: list[str] = []
         self.errors: list[str] = []
 
@@ -57,8 +58,8 @@ class Browser:
                 executable_path=program, args=ARGUMENTS
             )
             self.page = browser.new_page()
-            self.page.set_default_timeout(PATIENCE)
             self.page.on("console", self.hear)
+        self.page.set_default_timeout(self.patience * 1000)
         return self.page
 
     def hear(self, message: ConsoleMessage) -> None:
@@ -83,7 +84,7 @@ class Browser:
                     page.wait_for_load_state()
                 case "check":
                     body = page.locator("body")
-                    expect(body).to_contain_text(codes[0], timeout=PATIENCE)
+                    expect(body).to_contain_text(codes[0], timeout=self.patience * 1000)
         except (Error, AssertionError) as error:
             raise Wrong(
                 f"{error}\nThe page is {page.url} and says:\n{said(page)}"
@@ -110,7 +111,7 @@ class Browser:
         Wait until it has a number of lines, and until nothing more comes.
         """
         page = self.start()
-        deadline = time.monotonic() + PATIENCE / 1000
+        deadline = time.monotonic() + self.patience
         while len(self.console) < count and time.monotonic() < deadline:
             page.wait_for_timeout(50)
         before = -1
@@ -124,7 +125,7 @@ class Browser:
 
 def field(page: Page, label: str) -> Locator:
     """Return the field with this label; a colon may follow the label."""
-    return page.get_by_label(re.compile(rf"^{re.escape(label)}:?$"))
+    return page.get_by_label(re.compile(rf"^\s*{re.escape(label)}:?\s*$"))
 
 
 def button(page: Page, name: str) -> Locator:

@@ -218,7 +218,7 @@ class Reader:
             output = terminal.output()
             return bool(output) if self.trusting else same(expected, output)
 
-        patience = STARTING if self.trusting else self.patience / 2
+        patience = min(STARTING, self.patience) if self.trusting else self.patience / 2
         terminal.wait(lambda: has_come() or terminal.is_idle(), patience)
         self.await_quiet(terminal)
 

@@ -46,7 +46,7 @@ class Terminal:
     def is_idle(self) -> bool:
         """Tell whether the shell waits for a command."""
         return (
-            os.tcgetpgrp(self.shell.child_fd) == self.shell.pid
+            self.foreground() == self.shell.pid
             and self.screen.cursor.y > self.typed_on
             # Output that doesn't end its line, such as ^C, stands before the prompt.
             and self.row(self.screen.cursor.y).endswith(SHELL.rstrip())
@@ -118,18 +118,12 @@ class Terminal:
 
     def close(self) -> None:
         """Close the terminal, which ends what runs in it."""
-        group = os.tcgetpgrp(self.shell.child_fd)
+        if self.shell.isalive() and self.foreground() != self.shell.pid:
+            os.killpg(self.foreground(), signal.SIGHUP)
+            if not self.wait(lambda: self.foreground() == self.shell.pid, 10):
+                os.killpg(self.foreground(), signal.SIGKILL)
         self.shell.close(force=True)
-        deadline = time.monotonic() + 10
-        while is_alive(group):
-            if time.monotonic() > deadline:
-                os.killpg(group, signal.SIGKILL)
-            time.sleep(0.01)
 
-
-def is_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    def foreground(self) -> int:
+        """Return the process group that has the terminal."""
+        return os.tcgetpgrp(self.shell.child_fd)

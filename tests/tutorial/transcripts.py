@@ -30,7 +30,7 @@ SHELL = "$ "
 PROMPTS = {
     r"\bwebsockets\b": "> ",
     r"\bredis-cli\b": "127.0.0.1:6379> ",
-    r"\bpython( -q)?$|\bdjango shell$": ">>> ",
+    r"\bpython[\d.]*( -q)?$|\bdjango shell$": ">>> ",
 }
 
 

@@ -68,14 +68,13 @@ def books(author):
 
 
 @pytest.fixture
-def posts(client, alice, story):
+def posts(calm_browser, alice, story):
     """A function that posts a form to a page of the admin."""
-    client.force_login(alice)
-    client.raise_request_exception = False
+    calm_browser.force_login(alice)
 
     def posts(page, status=302, language="en-gb", **form):
         story.append(f"alice posted {form} to {page}")
-        response = client.post(page, form, headers={"Accept-Language": language})
+        response = calm_browser.post(page, form, headers={"Accept-Language": language})
         if response.status_code != status:
             came = f"the status {response.status_code} from {page}"
             raise Unmet(f"the status {status}", came, story)

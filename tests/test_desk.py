@@ -198,7 +198,7 @@ def test_progress_before_a_behaviour_ends(desk: Desk) -> None:
 def test_progress_after_a_relapse(desk: Desk) -> None:
     """A step that was green and broke is the next one, on code that came further."""
     desk.writes(ROOT / "steps/03")
-    desk.replaces("realtime/__main__.py", "Listening on", "Serving at")
+    desk.replaces("realtime/__main__.py", "django.setup()", "1 / 0")
     desk.replaces("realtime/signals.py", "str(instance.user)", "'somebody'")
     output = desk.says("progress")
     assert "✗ 01" in output

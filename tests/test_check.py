@@ -88,11 +88,12 @@ def test_line_that_another_process_runs(road: Path) -> None:
     write(road / "steps/02/realtime/__main__.py", "print('Hello')\n")
     assert "__main__" in check.coverage(road, "steps/02")
     suite = """
-import sys
+import os, subprocess, sys
 
-async def test_main(python):
-    greeting = await python("-m", "realtime")
-    await greeting.says("(Hello)")
+def test_main():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "realtime"]
+    assert b"Hello\\n" == subprocess.check_output(command, env=environment)
 """
     write(road / "steps/02/test_main.py", suite)
     assert "" == check.coverage(road, "steps/02")

@@ -52,7 +52,7 @@ def use(folder: Path, database: Path) -> None:
         del os.environ[name]
     os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
     os.environ["DJANGO_RUNSERVER_HIDE_WARNING"] = "true"
-    os.environ["DATABASE_URL"] = f"sqlite:///{quote(str(database))}"
+    os.environ["DATABASE_URL"] = f"sqlite:///{quote(str(database.absolute()))}"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
     sys.path.insert(0, str(folder))
     try:

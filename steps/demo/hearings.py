@@ -57,10 +57,10 @@ async def hearings(
 
 def judged(listener: Listener, act: Act, events: list[Event]) -> Hearing:
     """Tell the event that a listener should hear from those they should not."""
-    right = [event for event in events if (event.model, event.object) == act[1:]][:1]
-    if act.model not in listener.expects:
-        right = []
-    wrong = list(events)
-    for event in right:
-        wrong.remove(event)
+    right: list[Event] = []
+    wrong: list[Event] = []
+    for event in events:
+        is_act = (event.model, event.object) == (act.model, act.object)
+        expected = is_act and act.model in listener.expects and not right
+        (right if expected else wrong).append(event)
     return Hearing(listener, act, right, wrong)

@@ -70,10 +70,12 @@ class Child:
     async def end(self) -> None:
         """End the process and all that it started; keep its last words."""
         self.signal(signal.SIGINT)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await self.process.wait()
-        self.signal(signal.SIGKILL)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    await self.process.wait()
+        finally:
+            self.signal(signal.SIGKILL)
         await self.process.wait()
         self.words.extend([line async for line in self.lines()])
 

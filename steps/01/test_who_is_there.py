@@ -108,8 +108,9 @@ async def test_refusal_is_the_end(connect, server_log):
 async def test_command(python, unused_tcp_port):
     """``python -m realtime`` says where it listens, serves, and ends on Ctrl-C."""
     server = await python("-m", "realtime", "--port", f"{unused_tcp_port}")
-    await server.says(r"Listening on ws://localhost:(\d+)/", unused_tcp_port)
-    async with open_websocket(f"ws://localhost:{unused_tcp_port}/") as websocket:
+    port = await server.says(r"Listening on ws://localhost:(\d+)/")
+    assert str(unused_tcp_port) == port
+    async with open_websocket(f"ws://localhost:{port}/") as websocket:
         await websocket.send("not a token")
         await websocket.wait_closed()
     assert 1011 == websocket.close_code

@@ -1,5 +1,6 @@
 """Everyone hears: the server sends each event to all who are authenticated."""
 
+import asyncio
 from secrets import token_hex
 
 from django_site.bookshop.models import Book
@@ -92,8 +93,9 @@ async def test_slow_reader(join, change, bus, alice, bob, book):
         await client.hears_of(book)
 
 
-async def test_subscribed_first(bus, start_server):
+async def test_subscribed_first(start_server, slow_bus):
     """Server is subscribed to the bus before the first client can connect."""
-    before = bus.subscribers()
-    await start_server()
-    bus.has_subscribers(before + 1)
+    starting = asyncio.create_task(start_server())
+    await slow_bus.holds_up(starting)
+    slow_bus.confirms()
+    await starting

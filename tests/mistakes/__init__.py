@@ -92,7 +92,7 @@ def grade(mistake: Mistake, folder: Path) -> str:
     process = subprocess.run(
         [
             *[sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-            *["--code", str(folder), mistake.caught_by],
+            *[f"--code={folder}", mistake.caught_by],
         ],
         cwd=ROOT,
         capture_output=True,

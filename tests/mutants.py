@@ -1,0 +1,234 @@
+"""Change the code of the steps in small ways, and see whether the suites notice.
+
+Each change makes a *mutant*. The suites of the step and of those before it are run on
+it, and one of their tests should fail: the mutant is *killed*. A mutant that passes
+every test *survives*. Either a test is missing, or the change makes no difference that
+matters; tests/mutants.toml lists those survivors, each with the reason.
+
+A mutant that was killed in one step is not run again in the next one, as long as the
+file is the same, and the test that killed it has not been outgrown.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import tomli_w
+from rich import box
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table
+
+from tests import outcomes
+from tests.matrix import codes, folder, suites
+from tests.mutations import Mutation, mutations
+from tests.outcomes import GREEN, RED, Outcome
+
+ROOT = Path(__file__).parent.parent
+ENOUGH = 90  # per cent of the mutants of each step must be killed
+TIMEOUT = 60  # seconds; a mutant that takes longer is killed
+
+
+class Mutant(NamedTuple):
+    """A file of a code folder with one change."""
+
+    file: str
+    mutation: Mutation
+
+    @property
+    def change(self) -> tuple[str, str, str]:
+        """The file, the lines that change, and what they become."""
+        return self.file, self.mutation.before, self.mutation.after
+
+
+class Survivor(NamedTuple):
+    """What tests/mutants.toml says about a mutant that is left alive."""
+
+    file: str
+    before: str
+    after: str
+    steps: list[str]
+    reason: str
+
+    @property
+    def change(self) -> tuple[str, str, str]:
+        return self.file, self.before, self.after
+
+
+def mutants(root: Path, code: str) -> list[Mutant]:
+    """Return all mutants of the app in a code folder."""
+    base = root / folder(code)
+    return [
+        Mutant(str(path.relative_to(base)), mutation)
+        for path in sorted(base.glob("realtime/*.py"))
+        for mutation in mutations(path.read_text())
+    ]
+
+
+def survivors(root: Path) -> list[Survivor]:
+    """Return the survivors that tests/mutants.toml explains."""
+    entries = tomllib.loads((root / "tests" / "mutants.toml").read_text())
+    return [Survivor(**entry) for entry in entries["survivor"]]
+
+
+NOTHING_STARTS = "the suites, which do not start, or do not end"
+
+
+def killer(root: Path, code: str, mutant: Mutant) -> str | None:
+    """Return the test that a mutant fails, or None if it survives them all."""
+    came = graded(root, code, mutant)
+    if not came:
+        return NOTHING_STARTS
+    return next((test for test in came if came[test].colour == RED), None)
+
+
+def graded(root: Path, code: str, mutant: Mutant | None = None) -> dict[str, Outcome]:
+    """Grade a copy of some code with the suites so far, up to the first failure."""
+    so_far = [suite for suite in suites(root) if suite <= code]
+    with tempfile.TemporaryDirectory() as temporary:
+        copy, file = Path(temporary) / "code", Path(temporary) / "outcomes.json"
+        unused = shutil.ignore_patterns("test_*", "__pycache__")
+        shutil.copytree(root / folder(code), copy, ignore=unused)
+        if mutant:
+            (copy / mutant.file).write_text(mutant.mutation.text)
+        process = subprocess.Popen(
+            [
+                *[sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider"],
+                *["-p", "tests.outcomes", f"--outcomes={file}"],
+                *[f"--code={copy}", *[f"steps/{suite}" for suite in so_far[::-1]]],
+            ],
+            cwd=root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # a suite starts processes, too
+            process.wait()
+        ended_well = process.returncode in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+        )
+        return outcomes.read(file) if ended_well else {}
+
+
+class Verdict(NamedTuple):
+    """What became of the mutants of a step."""
+
+    code: str
+    killers: dict[Mutant, str | None]
+    run: int  # how many were run, and not known from the step before
+
+    @property
+    def alive(self) -> list[Mutant]:
+        return [mutant for mutant, test in self.killers.items() if test is None]
+
+    @property
+    def score(self) -> int:
+        """How many per cent were killed, rounded down."""
+        total = len(self.killers)
+        return 100 * (total - len(self.alive)) // total if total else 100
+
+
+def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdict]:
+    """Judge the mutants of some steps, one step after the other, on all cores.
+
+    Raise ValueError if the suites are not even green on the code as it is.
+    """
+    before: dict[Mutant, str | None] = {}
+    for code in chosen:
+        came = graded(root, code)
+        if not came or any(outcome.colour == RED for outcome in came.values()):
+            raise ValueError(f"{folder(code)} does not pass the suites as it is")
+        tests = {NOTHING_STARTS, *(test for test in came if came[test].colour == GREEN)}
+        found = mutants(root, code)
+        killers = {one: before[one] for one in found if before.get(one) in tests}
+        unknown = [mutant for mutant in found if mutant not in killers]
+        task = progress.add_task(folder(code), total=len(unknown))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            futures = {pool.submit(killer, root, code, one): one for one in unknown}
+            try:
+                for future in as_completed(futures):
+                    killers[futures[future]] = future.result()
+                    progress.advance(task)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        before = {mutant: killers[mutant] for mutant in found}
+        yield Verdict(code, before, len(unknown))
+
+
+def complaints(verdict: Verdict, explained: list[Survivor]) -> Iterator[str]:
+    """Yield what is wrong with a step: survivors, explanations, the score."""
+    listed = {one.change for one in explained if verdict.code in one.steps}
+    alive = {mutant.change for mutant in verdict.alive}
+    for change in sorted(alive - listed):
+        yield f"survives, and nothing says why:\n{shown(change)}"
+    for change in sorted(listed - alive):
+        yield f"is explained, but doesn't survive any more:\n{shown(change)}"
+    if verdict.score < ENOUGH:
+        yield f"only {verdict.score} % of the mutants are killed, not {ENOUGH} %"
+
+
+def shown(change: tuple[str, str, str]) -> str:
+    """Return a change as tests/mutants.toml writes it."""
+    return tomli_w.dumps(dict(zip(Survivor._fields, change, strict=False)))
+
+
+def table(verdicts: list[Verdict]) -> Table:
+    columns = ["step", "mutants", "run now", "killed", "survived", "score"]
+    table = Table(*columns, title="What the suites notice", box=box.SIMPLE_HEAD)
+    for verdict in verdicts:
+        total, alive = len(verdict.killers), len(verdict.alive)
+        counts = [total, verdict.run, total - alive, alive]
+        table.add_row(verdict.code, *map(str, counts), f"{verdict.score} %")
+    return table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    choices = codes(ROOT)[1:]  # the first folder has no code yet
+    parser.add_argument(
+        "steps",
+        nargs="*",
+        metavar="STEP",
+        help=f"the steps to try, of {', '.join(choices)} (default: all)",
+    )
+    chosen = parser.parse_args().steps or choices
+    if unknown := set(chosen) - set(choices):
+        parser.error(f"there is no step {', '.join(sorted(unknown))}")
+    console = Console(highlight=False)
+    columns = [
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=console, transient=True) as progress:
+        verdicts = [*judged(ROOT, sorted(chosen), progress)]
+    console.print(table(verdicts))
+    wrong = [
+        f"{folder(verdict.code)} {complaint}"
+        for verdict in verdicts
+        for complaint in complaints(verdict, survivors(ROOT))
+    ]
+    print(*wrong or ["Every survivor is explained."], sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

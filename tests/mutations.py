@@ -1,0 +1,101 @@
+"""Small changes of code: another text, a missing argument, a forgotten statement.
+
+mutmut knows those of expressions. Those of statements, and of the expressions that
+mutmut leaves alone, are ours.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import libcst as cst
+from mutmut.mutation.mutators import mutation_operators
+
+
+def forget(statement: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
+    """Leave a statement out."""
+    yield statement.with_changes(body=[cst.Pass()])
+
+
+def forget_case(statement: cst.If) -> Iterator[cst.CSTNode]:
+    """Leave an if statement out, and all that depends on it."""
+    yield cst.SimpleStatementLine([cst.Pass()])
+
+
+def forget_decorator(function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
+    """Leave a decorator out."""
+    for decorator in function.decorators:
+        kept = [other for other in function.decorators if other is not decorator]
+        yield function.with_changes(decorators=kept)
+
+
+def forget_to_wait(expression: cst.Await) -> Iterator[cst.CSTNode]:
+    """Leave an await out."""
+    yield expression.expression
+
+
+def change_text(text: cst.FormattedStringText) -> Iterator[cst.CSTNode]:
+    """Change a text in an f-string."""
+    yield text.with_changes(value=f"XX{text.value}")
+
+
+Operator = tuple[type[cst.CSTNode], Callable[[Any], Iterable[cst.CSTNode]]]
+
+OPERATORS: list[Operator] = [
+    *mutation_operators,
+    (cst.SimpleStatementLine, forget),
+    (cst.If, forget_case),
+    (cst.FunctionDef, forget_decorator),
+    (cst.Await, forget_to_wait),
+    (cst.FormattedStringText, change_text),
+]
+
+
+class Mutation(NamedTuple):
+    """A change of a text: the lines before and after it, and the whole text after it.
+
+    The lines tell a person what was changed, wherever in the text they are.
+    """
+
+    before: str
+    after: str
+    text: str
+
+
+def mutations(text: str) -> list[Mutation]:
+    """Return all small changes of the text of a module, each once."""
+    module = cst.parse_module(text)
+    changed = {
+        cst.ensure_type(module.deep_replace(node, replacement), cst.Module).code: None
+        for node in nodes(module)
+        for kind, operator in OPERATORS
+        if isinstance(node, kind)
+        for replacement in operator(node)
+    }
+    return [Mutation(*difference(text, after), after) for after in changed]
+
+
+def nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield the parts of the code that are worth a change."""
+    yield node
+    for part in node.children:
+        match node, part:
+            case _, cst.Annotation():
+                continue  # nothing looks at it when the code runs
+            case _, cst.SimpleStatementLine([cst.Expr(cst.SimpleString())]):
+                continue  # a docstring
+            case cst.Module(), cst.SimpleStatementLine(
+                [cst.Import() | cst.ImportFrom()]
+            ):
+                continue  # nothing works without it
+        yield from nodes(part)
+
+
+def difference(before: str, after: str) -> tuple[str, str]:
+    """Return the lines of each text that the other one doesn't have."""
+    lines = [*difflib.ndiff(before.splitlines(), after.splitlines())]
+    old, new = (
+        "\n".join(line[2:].strip() for line in lines if line.startswith(sign))
+        for sign in ["- ", "+ "]
+    )
+    return old, new

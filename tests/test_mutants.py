@@ -1,0 +1,214 @@
+"""Mutants are made and judged well, and tests/mutants.toml tells the truth of them."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from rich.progress import Progress
+
+from tests import mutants
+from tests.matrix import codes
+from tests.mutants import NOTHING_STARTS, ROOT, Mutant, Survivor, Verdict
+from tests.mutations import mutations
+from tests.outcomes import GREEN, OUTGROWN, RED, Outcome
+
+STEPS = codes(ROOT)[1:]
+SURVIVORS = mutants.survivors(ROOT)
+
+# Mutations
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("answer = 42\n", "pass\n"),
+        ("answer = 42\n", "answer = 43\n"),
+        ("f(x, y)\n", "f(x, None)\n"),
+        ("if x is None:\n    return\n", "if x is not None:\n    return\n"),
+        ("if x is None:\n    return\n", "pass\n"),
+        ("@one\n@two\ndef f(): pass\n", "@two\ndef f(): pass\n"),
+        ("async def f(): await g()\n", "async def f(): g()\n"),
+        ('f"Hello {user}!"\n', 'f"XXHello {user}!"\n'),
+        ("def f():\n    import signals\n", "def f():\n    pass\n"),
+    ],
+)
+def test_mutation(before, after):
+    """A piece of code is changed in this small way, among others."""
+    assert after in [mutation.text for mutation in mutations(before)]
+
+
+@pytest.mark.parametrize(
+    "text", ['"""A docstring."""\n', "import os\n", "from os import path\n"]
+)
+def test_no_mutation(text):
+    """What no test could miss, or none could notice, is not changed."""
+    assert [] == mutations(text)
+
+
+def test_annotation():
+    """An annotation is not changed."""
+    assert ["pass\n"] == [mutation.text for mutation in mutations('x: "int"\n')]
+
+
+def test_difference():
+    """A mutation names the lines that change, wherever they are."""
+    text = "x = 1\nif x:\n    f(\n        2,\n    )\n"
+    changes = {(mutation.before, mutation.after) for mutation in mutations(text)}
+    assert ("2,", "3,") in changes
+    assert ("f(\n2,\n)", "pass") in changes
+
+
+# Judgements
+
+ONE, OTHER = (
+    Mutant("realtime/server.py", mutation) for mutation in mutations("x = 1\n")[:2]
+)
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """A function that judges two mutants in each step, with these outcomes."""
+
+    def judged(**outcomes):
+        def graded(root, code, mutant=None):
+            runs.append((code, mutant))
+            return outcomes[f"step_{code}"].get(mutant, {})
+
+        runs = []
+        monkeypatch.setattr(mutants, "graded", graded)
+        monkeypatch.setattr(mutants, "mutants", lambda root, code: [ONE, OTHER])
+        chosen = [name.removeprefix("step_") for name in outcomes]
+        verdicts = [*mutants.judged(ROOT, chosen, Progress(disable=True))]
+        return verdicts, [run for run in runs if run[1]]
+
+    return judged
+
+
+AS_IT_IS = {"test_x": Outcome(GREEN), "test_y": Outcome(GREEN)}
+KILLED_BY_X = {"test_x": Outcome(RED, "because")}
+KILLED_BY_Y = {"test_x": Outcome(GREEN), "test_y": Outcome(RED, "because")}
+
+
+def test_killers(judged):
+    """A mutant is killed by the test that fails, and survives if none does."""
+    [verdict], _ = judged(step_01={None: AS_IT_IS, ONE: KILLED_BY_Y, OTHER: AS_IT_IS})
+    assert {ONE: "test_y", OTHER: None} == verdict.killers
+    assert [OTHER] == verdict.alive
+    assert 50 == verdict.score
+
+
+def test_nothing_starts(judged):
+    """A mutant with which the suites do not start, or do not end, is killed."""
+    [verdict], _ = judged(step_01={None: AS_IT_IS, ONE: {}, OTHER: {}})
+    assert {ONE: NOTHING_STARTS, OTHER: NOTHING_STARTS} == verdict.killers
+
+
+def test_known(judged):
+    """A mutant that was killed before is not run again, but a survivor is."""
+    outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
+    verdicts, runs = judged(step_01=outcomes, step_02=outcomes)
+    assert verdicts[0].killers == verdicts[1].killers
+    assert {("01", ONE), ("01", OTHER), ("02", OTHER)} == set(runs)
+    assert [2, 1] == [verdict.run for verdict in verdicts]
+
+
+def test_outgrown_killer(judged):
+    """A mutant is run again if the test that killed it has been outgrown."""
+    before = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: KILLED_BY_Y}
+    later = AS_IT_IS | {"test_x": Outcome(OUTGROWN)}
+    _, runs = judged(step_01=before, step_02={None: later, ONE: KILLED_BY_Y})
+    assert {("01", ONE), ("01", OTHER), ("02", ONE)} == set(runs)
+
+
+@pytest.mark.parametrize("as_it_is", [KILLED_BY_X, {}], ids=["red", "nothing"])
+def test_suites_that_fail(judged, as_it_is):
+    """Mutants prove nothing if the suites fail on the code as it is."""
+    with pytest.raises(ValueError, match="steps/01 does not pass the suites as it is"):
+        judged(step_01={None: as_it_is})
+
+
+def complaints(explained_in, **killers):
+    """Complain about step 01, where ONE and OTHER have these killers."""
+    found = {ONE: killers["one"], OTHER: killers["other"]}
+    survivors = [Survivor(*ONE.change, explained_in, "It makes no difference.")]
+    return [*mutants.complaints(Verdict("01", found, 2), survivors)]
+
+
+def test_all_is_well(monkeypatch):
+    """A survivor that is explained is fine, if enough others are killed."""
+    monkeypatch.setattr(mutants, "ENOUGH", 50)
+    assert [] == complaints(["01"], one=None, other="test_x")
+
+
+def test_unexplained_survivor(monkeypatch):
+    """A survivor that nothing explains is told in the words to explain it with."""
+    monkeypatch.setattr(mutants, "ENOUGH", 50)
+    [complaint] = complaints(["02"], one=None, other="test_x")
+    lines = [
+        "survives, and nothing says why:",
+        'file = "realtime/server.py"',
+        f'before = "{ONE.mutation.before}"',
+        f'after = "{ONE.mutation.after}"',
+    ]
+    assert lines == complaint.splitlines()
+
+
+def test_explained_victim():
+    """An explanation of what does not survive any more is told."""
+    [complaint] = complaints(["01"], one="test_x", other="test_x")
+    assert "is explained, but doesn't survive any more" in complaint
+
+
+def test_low_score():
+    """A step of which too few mutants are killed is told."""
+    *_, complaint = complaints(["01"], one=None, other="test_x")
+    assert "only 50 % of the mutants are killed, not 90 %" == complaint
+
+
+# tests/mutants.toml
+
+
+@pytest.fixture(scope="module")
+def all_mutants():
+    """The mutants of each step."""
+    return {step: mutants.mutants(ROOT, step) for step in STEPS}
+
+
+@pytest.mark.parametrize("survivor", SURVIVORS, ids=lambda survivor: survivor.after)
+def test_survivor(survivor, all_mutants):
+    """A survivor has a reason in one line, and is a mutant of each step it names."""
+    assert survivor.reason.endswith(".")
+    assert 1 == len(survivor.reason.splitlines())
+    assert survivor.steps
+    for step in survivor.steps:
+        assert survivor.change in [mutant.change for mutant in all_mutants[step]]
+
+
+def test_survivors_once():
+    """No survivor is listed twice."""
+    changes = [survivor.change for survivor in SURVIVORS]
+    assert len(set(changes)) == len(changes)
+
+
+def test_sample_survives(all_mutants):
+    """A survivor survives, as `make mutants` finds for all of them."""
+    survivor = SURVIVORS[0]
+    [step, *_] = survivor.steps
+    [mutant] = [one for one in all_mutants[step] if one.change == survivor.change]
+    assert mutants.killer(ROOT, step, mutant) is None
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_sample_is_killed(step, all_mutants):
+    """Three mutants of what is new in a step are killed, as all but survivors are."""
+    survivors = {one.change for one in SURVIVORS if step in one.steps}
+    known = {one for before in STEPS if before < step for one in all_mutants[before]}
+    new = [
+        mutant
+        for mutant in all_mutants[step]
+        if mutant not in known and mutant.change not in survivors
+    ]
+    sample = new[:: len(new) // 3 + 1]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        killers = pool.map(lambda mutant: mutants.killer(ROOT, step, mutant), sample)
+    assert [] == [one for one, test in zip(sample, killers, strict=True) if not test]

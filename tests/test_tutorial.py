@@ -88,6 +88,7 @@ LIES = {
     "indented listing": ("Nothing.", "Nothing:\n\n    x = 1", "has no fence around"),
     "fence in a hint": ("An f-string", "```python\n```\n\nAn", "away in a hint"),
     "instruction in a hint": ("An f-string", "**Close** the terminal.", "in a hint"),
+    "fold is not closed": ("bob!\n```\n</details>", "bob!\n```\n", "is not closed"),
     "verb misspelt": ("**Close** the", "**Colse** the", "meant to be **close**"),
     "too few codes": (
         "**Delete** `mine/realtime/hello.py`",
@@ -132,7 +133,11 @@ LIES = {
     "wrong solution": ('-    return f"Hello', '-    return f"hello', "no such lines"),
     "chapter without step": ("## 01 Hello", "## 02 Hello", "the chapters are ['02']"),
     "section left out": ("### Refactor", "### More", "the sections are"),
-    "suite is not run": ("$ pytest steps", "$ pytest -k greet steps", "never runs its suite"),
+    "suite is not run": (
+        "$ pytest steps",
+        "$ pytest -k greet steps",
+        "never runs its suite",
+    ),
     "suite is red": ("1 passed", "1 failed", "does not end green"),
     "path": ("realtime  settings.py", "/tmp/x/settings.py", "on the next machine"),
     "nothing to look at": (

@@ -9,7 +9,8 @@ What the reader must do stands in bold, as a verb. Nothing hidden steers the pro
 - ``browser.py``: a real browser
 - ``reader.py``: the reader, who follows the instructions
 - ``surroundings.py``: the reader's copy of the repository, and what they need
-- ``claims.py``: what can be checked without running anything
+- ``pages.py``: what must be true of every page
+- ``claims.py``: what must be true of the tutorial, and needs no running
 
 ``python -m tests.tutorial --help`` tells how an author uses it.
 """

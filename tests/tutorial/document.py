@@ -7,7 +7,7 @@ which steers here; and it takes the indentation off a listing, which we compare.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ INLINE = {
 
 VERBS = [*FENCED, *INLINE]
 
-ORDINALS = ["first", "second", "third", "fourth", "fifth"]
+ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 TERMINAL = re.compile(rf"\b({'|'.join(ORDINALS)}) terminal\b", re.IGNORECASE)
 CHAPTER = re.compile(r"(?:Chapter )?(\d\d)\b")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -145,6 +145,8 @@ def read_document(text: str) -> Document:
     tokens = PARSER.parse(text)
     for index, token in enumerate(tokens):
         reading.read(token, tokens[index - 1], tokens[index + 1 : index + 3])
+    if reading.folded is not None:
+        reading.fault(text.count("\n"), "a folded part is not closed: </details>")
     return Document(reading.parts, reading.diagrams, sorted(reading.faults))
 
 
@@ -203,8 +205,7 @@ class Reading:
                 needs_fence = instruction.verb in FENCED
                 if needs_fence and fence is not None and fence is not self.claimed:
                     self.claimed = fence
-                    block = fenced(fence)
-                    instruction = with_fence(instruction, block)
+                    instruction = replace(instruction, fence=fenced(fence))
                 self.take(instruction)
 
     def instructions(self, sentence: list[Piece]) -> Iterator[Instruction]:
@@ -257,10 +258,6 @@ class Reading:
                 "ends in a colon and has one of these in bold: "
                 + ", ".join(verb.capitalize() for verb in FENCED),
             )
-
-
-def with_fence(instruction: Instruction, fence: Fence) -> Instruction:
-    return Instruction(**{**vars(instruction), "fence": fence})
 
 
 def unfit(instruction: Instruction) -> str | None:

@@ -74,6 +74,10 @@ def surroundings() -> Iterator[None]:
     If a port stays taken or Redis doesn't start, raise Wrong.
     """
     with LOCK.open("a") as lock:
+        if not is_locked(lock):
+            print(
+                "Another walk-through is under way: waiting for its end …", flush=True
+            )
         wait(
             lambda: is_locked(lock),
             OTHER_WALK,

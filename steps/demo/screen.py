@@ -66,7 +66,10 @@ def welcomes(
         f"{ROOT} and connect to the server:\n"
     )
     says(f"  {client}", style="green")
-    says("\nIn one more terminal, get a token for bob. Paste it into the other soon:\n")
+    says(
+        "\nIn one more terminal, get a token for bob. "
+        "Send it to the server before it expires:\n"
+    )
     says(f"  {token}", style="green")
     says(f"\n{what_follows}\n\nCtrl-C stops all.\n")
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,14 @@ def test_verbs_of_the_desk(verb: list[str], command: str) -> None:
     """Each verb of the desk runs the command that bears its name."""
     words = make("--dry-run", *verb).split()
     assert f".venv/bin/python -m steps.desk {command}".split() == words
+
+
+def test_verbs_exist() -> None:
+    """Every module that a verb runs is there."""
+    verbs = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    modules = re.findall(r"-m ((?:steps|tests)\.\S+)", make("--dry-run", *verbs))
+    assert modules
+    assert [] == [module for module in modules if find_spec(module) is None]
 
 
 # The set-up

@@ -56,8 +56,9 @@ def complaint(*arguments: str, **variables: str) -> str:
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make with the virtual environment of the tests, as it is."""
+    command = ["make", "--no-print-directory", f"VENV={sys.prefix}"]
     return subprocess.run(
-        ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/ready", *arguments],
+        [*command, f"--old-file={sys.prefix}/ready", *arguments],
         cwd=ROOT,
         env=environment(),
         capture_output=True,

@@ -154,7 +154,15 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         ) from error
     config.pluginmanager.register(explaining)
     # Their imports need the models, so they could not be loaded earlier.
-    for name in ["people", "database", "bus", "sockets", "commands"]:
+    for name in [
+        "people",
+        "database",
+        "bus",
+        "sockets",
+        "commands",
+        "pages",
+        "outages",
+    ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 
 

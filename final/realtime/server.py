@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from django.conf import settings
 from redis.asyncio import Redis
@@ -14,6 +15,7 @@ from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from .access import get_content_types
 
 CONNECTIONS: dict[ServerConnection, set[int]] = {}
+HEARTBEAT = 20  # seconds
 
 
 async def handler(websocket: ServerConnection) -> None:
@@ -28,6 +30,7 @@ async def handler(websocket: ServerConnection) -> None:
         return
     CONNECTIONS[websocket] = await asyncio.to_thread(get_content_types, user)
     try:
+        tell([websocket], "ready")
         await websocket.wait_closed()
     finally:
         del CONNECTIONS[websocket]
@@ -37,14 +40,25 @@ async def process_events(pubsub: PubSub) -> None:
     """Send each event that arrives on the bus to the users who may see its model."""
     async for message in pubsub.listen():
         if message["type"] == "message":
-            payload = message["data"].decode()
-            content_type_id = json.loads(payload)["content_type_id"]
+            event = json.loads(message["data"])
             recipients = [
                 websocket
                 for websocket, content_type_ids in CONNECTIONS.items()
-                if content_type_id in content_type_ids
+                if event["content_type_id"] in content_type_ids
             ]
-            broadcast(recipients, payload)
+            tell(recipients, "event", **event)
+
+
+async def send_heartbeats() -> None:
+    """Send every registered connection a sign of life, again and again."""
+    while True:
+        await asyncio.sleep(HEARTBEAT)
+        tell(CONNECTIONS, "ping")
+
+
+def tell(websockets: Iterable[ServerConnection], kind: str, /, **content: Any) -> None:
+    """Send a message to some connections, as JSON."""
+    broadcast(websockets, json.dumps({"type": kind} | content))
 
 
 @asynccontextmanager
@@ -56,5 +70,7 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
         await pubsub.get_message(timeout=None)  # Redis confirms the subscription
         async with serve(handler, host, port) as server, asyncio.TaskGroup() as tasks:
             listener = tasks.create_task(process_events(pubsub))
+            heart = tasks.create_task(send_heartbeats())
             yield server
             listener.cancel()
+            heart.cancel()

@@ -45,7 +45,11 @@ def files(folder: Path) -> set[str]:
     """Return the files of a code folder, without the suite beside it."""
     return {
         path.relative_to(folder).as_posix()
-        for path in [folder / "settings.py", *folder.glob("realtime/**/*")]
+        for path in [
+            folder / "settings.py",
+            folder / "urls.py",
+            *folder.glob("realtime/**/*"),
+        ]
         if path.is_file() and path.suffix != ".pyc"
     }
 

@@ -18,7 +18,7 @@ from playwright.sync_api import (
 from .files import Wrong
 from .terminal import QUIET
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 30.0  # seconds
 ARGUMENTS = [
     "--no-sandbox",
     "--headless=new",

@@ -8,7 +8,7 @@ from pathlib import Path
 from .document import Instruction
 
 HUNK = re.compile(r"^@@.*\n", re.MULTILINE)
-CODE = {"settings.py", "realtime"}  # a code folder
+CODE = {"settings.py", "urls.py", "realtime"}
 CACHES = {"__pycache__", ".pytest_cache"}
 
 

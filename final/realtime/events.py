@@ -1,0 +1,113 @@
+"""What an event says, and how it gets to the bus."""
+
+import json
+import logging
+import time
+from collections.abc import Collection
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.db import router, transaction
+from django.db.models import Model
+from django.utils import timezone, translation
+from django_redis import get_redis_connection
+from redis import RedisError
+
+logger = logging.getLogger("realtime.events")
+
+Event = dict[str, str | int]
+
+
+def publish(subject: Model, message: object, user: object = "") -> None:
+    """Publish an event about an object: ``publish(order, "Paid.", user=request.user)``.
+
+    It is sent when the transaction is committed, and never if that is rolled back.
+    If Redis fails, it is lost, and no exception is raised.
+    """
+    content_type = ContentType.objects.get_for_model(subject, for_concrete_model=False)
+    with translation.override(settings.LANGUAGE_CODE):
+        event = describe(
+            content_type, subject.pk, str(subject), str(message), user, timezone.now()
+        )
+    send_on_commit(event, router.db_for_write(type(subject), instance=subject))
+
+
+def describe(
+    content_type: ContentType,
+    object_id: object,
+    name: str,
+    message: str,
+    user: object,
+    when: datetime,
+) -> Event:
+    """Return an event, in the language that is active."""
+    return {
+        "model": content_type.name,
+        "object": name,
+        "message": message,
+        "timestamp": when.isoformat(),
+        "user": str(user),
+        "content_type_id": content_type.id,
+        "object_id": "" if object_id is None else str(object_id),
+    }
+
+
+class Batch(list[Event]):
+    """Events of one transaction, which are sent together."""
+
+    def send(self) -> None:
+        BUS.send(self)
+
+
+def send_on_commit(event: Event, using: str) -> None:
+    """Send an event when the current transaction of a database is committed.
+
+    A savepoint that is rolled back takes its events with it: it has its own batches.
+    """
+    connection = transaction.get_connection(using)
+    for savepoints, hook, *_ in connection.run_on_commit[-1:]:
+        batch = getattr(hook, "__self__", None)
+        if isinstance(batch, Batch) and savepoints == set(connection.savepoint_ids):
+            batch.append(event)
+            return
+    transaction.on_commit(Batch([event]).send, using=using, robust=True)
+
+
+class Bus:
+    """The Redis that carries the events, and how it is."""
+
+    def __init__(self) -> None:
+        self.lost = 0  # events, since Redis failed
+        self.pause_end = 0.0
+
+    def send(self, events: Collection[Event]) -> None:
+        """Send events, or lose them if Redis fails.
+
+        Then leave it alone, for ten times as long as it took to fail.
+        """
+        start = time.monotonic()
+        if start < self.pause_end:
+            self.lost += len(events)
+            return
+        try:
+            redis = get_redis_connection(settings.REALTIME_CACHE)
+            with redis.pipeline(transaction=False) as pipeline:
+                for event in events:
+                    pipeline.publish("events", json.dumps(event))
+                pipeline.execute()
+        except (RedisError, ValueError) as error:  # ValueError: an unreadable URL
+            if not self.lost:
+                # The error's text is left out, as it may quote a part of the URL.
+                name = type(error).__name__
+                logger.warning("Redis fails (%s): events are lost.", name)
+            self.lost += len(events)
+            end = time.monotonic()
+            self.pause_end = end + 10 * (end - start)
+        else:
+            if self.lost:
+                logger.warning("Redis works again: %d events were lost.", self.lost)
+                self.lost, self.pause_end = 0, 0.0
+
+
+BUS = Bus()

@@ -1,0 +1,24 @@
+import os
+
+from django_site.settings import *  # noqa: F403
+from django_site.settings import INSTALLED_APPS as SITE_APPS
+
+INSTALLED_APPS = [*SITE_APPS, "realtime"]
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "sesame.backends.ModelBackend",
+]
+SESAME_MAX_AGE = 30  # seconds
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": os.environ.get("REDIS_URL", "redis://localhost:6379/1"),
+    }
+}
+REALTIME_CACHE = "default"  # the alias of the cache whose Redis carries the events
+REALTIME_URL = os.environ.get("REALTIME_URL", "ws://localhost:8888/")
+
+ROOT_URLCONF = "urls"
+LOGIN_URL = "admin:login"

@@ -38,8 +38,9 @@ demo: $(VENV)/ready  ## run the site and the server (CODE=steps/03, REDIS_URL=â€
 	$(if $(SERVER_PORT),--server-port $(SERVER_PORT))
 
 .PHONY: screenshots
-screenshots: $(VENV)/ready  ## take the pictures again that README.md shows
+screenshots: $(VENV)/ready  ## take the pictures of README.md and the tutorial again
 	@$(RUN) steps.demo.picture $(PICTURES)
+	@$(RUN) tests.screenshots --to $(PICTURES)
 
 .PHONY: start
 start: $(VENV)/ready  ## lay out mine/, the folder for your own code

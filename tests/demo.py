@@ -18,14 +18,17 @@ FREE_PORTS = ["--site-port", "0", "--server-port", "0"]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment without what this test run says about Django and Redis."""
+    """Return the environment without what this test run says about Django and Redis.
+
+    The browser in it is one that shows nothing.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("DJANGO_")
         and name not in {"DATABASE_URL", "REDIS_URL", "PYTHONPATH"}
     }
-    return inherited | variables
+    return inherited | {"BROWSER": "true"} | variables
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -32,10 +32,13 @@ def code_folders_with(name: str) -> list[str]:
 class Process:
     """A process that can be killed, stopped for a while, and started again."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], port: int):
+    def __init__(
+        self, arguments: list[str], environment: dict[str, str], port: int, log: Path
+    ) -> None:
         self.arguments = arguments
         self.environment = environment
         self.port = port
+        self.log = log
         self.frozen = False
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -44,16 +47,19 @@ class Process:
         if self.frozen:
             self.kill()
         if self.process is None:
-            self.process = subprocess.Popen(
-                [sys.executable, *self.arguments],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=subprocess.DEVNULL,
-            )
+            with self.log.open("a") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, *self.arguments],
+                    cwd=ROOT,
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                )
         deadline = time.monotonic() + PATIENCE
         while not listens(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.arguments} doesn't listen on {self.port}")
+                log = self.log.read_text()
+                raise RuntimeError(f"Nothing listens on port {self.port}: {log}")
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -113,9 +119,12 @@ class Live:
                 check=True,
             )
         runserver = ["-m", "django", "runserver", "--noreload", f"localhost:{site}"]
-        self.site = Process(runserver, environment, site)
+        self.site = Process(runserver, environment, site, folder / "site.log")
         self.server = Process(
-            ["-m", "realtime", "--port", f"{server}"], environment, server
+            ["-m", "realtime", "--port", f"{server}"],
+            environment,
+            server,
+            folder / "server.log",
         )
 
 

@@ -5,11 +5,11 @@ from playwright.sync_api import Page, expect
 from tests.live import PASSWORD
 
 
-def log_in(page: Page, site: str, username: str) -> None:
+def log_in(page: Page, site: str, username: str, password: str = PASSWORD) -> None:
     """Open the page with the events; type name and password on the way."""
     page.goto(f"{site}/realtime/")
     page.get_by_label("Username:").fill(username)
-    page.get_by_label("Password:").fill(PASSWORD)
+    page.get_by_label("Password:").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{site}/realtime/")
 

@@ -1,20 +1,22 @@
-"""Take the pictures of the tutorial: the real page, and real events in it."""
+"""Take the pictures of the page: real events, on the pages of real users."""
 
 import argparse
+import base64
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.live import ROOT, Live, code_folders_with, running
+from tests.live import ROOT, code_folders_with, running
 from tests.pages import change, log_in
 from tests.tutorial.browser import ARGUMENTS
 
 FOLDER = ROOT / "steps" / "pictures"
+GAP = 16  # pixels between pages that are shown side by side
 
 PICTURES: dict[str, dict[str, Any]] = {
     "feed.png": {"viewport": {"width": 720, "height": 700}},
@@ -24,6 +26,14 @@ PICTURES: dict[str, dict[str, Any]] = {
         "device_scale_factor": 2,
     },
 }
+
+SIDE_BY_SIDE = "users.png"
+USERS = {  # and how many of the changes each may see
+    "alice": 4,
+    "bob": 2,
+    "carol": 1,
+}
+EACH = {"width": 320, "height": 620}
 
 CHANGES = [  # model, object, field, new value
     ("author", "Mary Shelley", "Biography", "The author of Frankenstein."),
@@ -64,23 +74,49 @@ def taken(code: str, folder: Path) -> Iterator[Path]:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         admin = browser.new_page()
         log_in(admin, live.url, "alice")
-        pages = {name: opened(browser, live, PICTURES[name]) for name in PICTURES}
+        pages = {
+            name: opened(browser, live.url, "alice", **options)
+            for name, options in PICTURES.items()
+        }
+        users = {name: opened(browser, live.url, name, viewport=EACH) for name in USERS}
         for step in CHANGES:
             change(admin, live.url, *step)
         for name, page in pages.items():
-            expect(page.get_by_role("listitem")).to_have_count(len(CHANGES))
-            picture = folder / name
-            page.screenshot(path=picture, animations="disabled")
-            yield picture
+            yield save(folder / name, photograph(page, len(CHANGES)))
+        photographs = [photograph(page, USERS[name]) for name, page in users.items()]
+        yield save(folder / SIDE_BY_SIDE, side_by_side(browser, photographs))
         browser.close()
 
 
-def opened(browser: Browser, live: Live, options: dict[str, Any]) -> Page:
-    """Return alice's page, which is live."""
+def opened(browser: Browser, url: str, username: str, **options: Any) -> Page:
+    """Return the page of a user, which is live."""
     page = browser.new_page(locale="en-GB", **options)
-    log_in(page, live.url, "alice")
+    log_in(page, url, username)
     expect(page.get_by_role("status")).to_have_text("Live")
     return page
+
+
+def photograph(page: Page, events: int) -> bytes:
+    """Return a picture of the page when it shows so many events."""
+    expect(page.get_by_role("listitem")).to_have_count(events)
+    return page.screenshot(animations="disabled")
+
+
+def side_by_side(browser: Browser, pictures: Iterable[bytes]) -> bytes:
+    """Return one picture of several, from left to right."""
+    images = [
+        f'<img src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+        for picture in pictures
+    ]
+    page = browser.new_page()
+    style = f"display: inline-flex; gap: {GAP}px; background: silver"
+    page.set_content(f'<div style="{style}">{"".join(images)}</div>')
+    return page.locator("div").screenshot()
+
+
+def save(file: Path, picture: bytes) -> Path:
+    file.write_bytes(picture)
+    return file
 
 
 if __name__ == "__main__":

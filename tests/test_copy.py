@@ -77,6 +77,13 @@ class Project:
         with self.settings.open("a") as file:
             file.write(f"\n{text}")
 
+    def takes_pages(self, app: str) -> None:
+        """Add the line of final/urls.py with the pages of the app."""
+        [line] = re.findall(r".*realtime\.urls.*", (FINAL / "urls.py").read_text())
+        with self.settings.with_name("urls.py").open("a") as file:
+            line = line.replace("realtime.urls", f"{app}.urls")
+            file.write(f"\nfrom django.urls import include\nurlpatterns += [{line}]\n")
+
     def runs(self, *args: str) -> str:
         """Run Python in the project; return what it prints."""
         return subprocess.run(
@@ -125,22 +132,25 @@ class Browser:
         self.site = site
         self.opener = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
 
+    def reads(self, path: str) -> str:
+        """Return the HTML of a page."""
+        return str(self.opener.open(f"{self.site}{path}").read().decode())
+
     def submits(self, path: str, **form: str) -> str:
         """Fill in the form of a page and submit it; return where that leads to."""
-        url = f"{self.site}{path}"
-        page = self.opener.open(url).read().decode()
+        page = self.reads(path)
         token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
         data = urlencode(form | {"csrfmiddlewaretoken": token}).encode()
-        response = self.opener.open(url, data)
+        response = self.opener.open(f"{self.site}{path}", data)
         return str(response.url.removeprefix(self.site))
 
 
-def lines_to_paste(app: str = "realtime", *, without: str = "") -> str:
+def lines_to_paste(app: str = "realtime", *without: str) -> str:
     """
     Return the lines of final/settings.py, as a person adds them to another project.
 
     The imports from the settings of our site go, and so do the names that they give to
-    what the project has under its own: INSTALLED_APPS.
+    what the project has under its own: INSTALLED_APPS. A project has a ROOT_URLCONF.
 
     """
     text = (FINAL / "settings.py").read_text()
@@ -150,7 +160,10 @@ def lines_to_paste(app: str = "realtime", *, without: str = "") -> str:
         match node:
             case ast.ImportFrom(module="django_site.settings", names=aliases):
                 names |= {alias.asname: alias.name for alias in aliases if alias.asname}
-            case ast.Assign(targets=[ast.Name(id=name)]) if name == without:
+            case ast.Assign(targets=[ast.Name(id=name)]) if name in {
+                "ROOT_URLCONF",
+                *without,
+            }:
                 pass
             case _:
                 continue
@@ -208,6 +221,8 @@ def hears_of_a_group(token: str, socket_url: str, browser: Browser) -> None:
             assert "/admin/auth/group/" == path
             try:
                 event = json.loads(websocket.recv(timeout=1))
+                if event["type"] == "ready":
+                    event = json.loads(websocket.recv(timeout=1))
             except TimeoutError:
                 continue
             assert ("group", "alice", "Added.") == (
@@ -225,13 +240,16 @@ def test_copy(shop: Project, app: str) -> None:
     """A new project takes the app, under its own name or another, and has events."""
     shop.takes_app(app)
     shop.takes_settings(lines_to_paste(app))
+    shop.takes_pages(app)
     shop.runs("manage.py", "migrate", "--verbosity=0")
     shop.executes(PEOPLE)
     with (
         shop.running("manage.py", "runserver", "--noreload", "127.0.0.1:0") as site,
         shop.running("-m", app, "--port", "0") as socket_url,
     ):
-        hears_of_a_group(shop.executes(TOKEN), socket_url, alice_in_the_admin(site))
+        alice = alice_in_the_admin(site)
+        assert "You are <strong>alice</strong>" in alice.reads("/realtime/")
+        hears_of_a_group(shop.executes(TOKEN), socket_url, alice)
 
 
 def test_slim_project(shop: Project, slim: Project) -> None:
@@ -242,7 +260,7 @@ def test_slim_project(shop: Project, slim: Project) -> None:
     shop.executes(PEOPLE)
     slim.takes_app("realtime")
     slim.takes_settings(SLIM + shop.executes(SHARED))
-    slim.takes_settings(lines_to_paste(without="INSTALLED_APPS"))
+    slim.takes_settings(lines_to_paste("realtime", "INSTALLED_APPS"))
     slim.runs("manage.py", "check", "--fail-level=INFO")
     with (
         shop.running("manage.py", "runserver", "--noreload", "127.0.0.1:0") as site,

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ from steps.demo import Problem, listeners
 from steps.demo.hearings import hearings
 from steps.demo.listeners import Event
 from steps.demo.play import Act
-from tests.demo import CODE_FOLDERS, ROOT, copy_of_step_04, edit, make, run, running
+from tests.demo import CODE_FOLDERS, ROOT, copy_of_step_04, edit, run, running
 from tests.real_redis import running_redis
 
 PEOPLE = ["alice", "bob", "carol", "dave"]
@@ -260,10 +261,10 @@ def text(picture: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The picture that ``make screenshots`` makes in another folder."""
+    """The picture, taken again in another folder."""
     folder = tmp_path_factory.mktemp("pictures")
-    process = make("screenshots", f"PICTURES={folder}")
-    assert (0, "") == (process.returncode, process.stderr)
+    command = [sys.executable, "-m", "steps.demo.picture", folder]
+    subprocess.run(command, cwd=ROOT, check=True)
     return folder / "demo.svg"
 
 

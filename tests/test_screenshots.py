@@ -7,27 +7,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT, code_folders_with
-from tests.screenshots import FOLDER, PICTURES
+from tests.demo import make
+from tests.live import ROOT
+from tests.screenshots import EACH, FOLDER, GAP, PICTURES, SIDE_BY_SIDE, USERS
 
+WIDTHS = {
+    name: options["viewport"]["width"] * options.get("device_scale_factor", 1)
+    for name, options in PICTURES.items()
+} | {SIDE_BY_SIDE: len(USERS) * EACH["width"] + (len(USERS) - 1) * GAP}
 COMMAND = [sys.executable, "-m", "tests.screenshots"]
-LATEST = code_folders_with("client.js")[-1]
 
 
 def check(folder: Path) -> None:
     """Check that all pictures are there, as wide as they should be, and small."""
-    assert {*PICTURES} == {picture.name for picture in folder.iterdir()}
-    for name, options in PICTURES.items():
+    assert {*WIDTHS} == {picture.name for picture in folder.glob("*.png")}
+    for name, width in WIDTHS.items():
         content = (folder / name).read_bytes()
-        width, _height = struct.unpack(">II", content[16:24])  # of a PNG's header
-        scale = options.get("device_scale_factor", 1)
-        assert options["viewport"]["width"] * scale == width
+        assert (width,) == struct.unpack(">I", content[16:20])  # in a PNG's header
         assert len(content) < 150_000
 
 
 def test_pictures(tmp_path: Path) -> None:
-    """Every picture is taken."""
-    subprocess.run([*COMMAND, "--code", LATEST, "--to", tmp_path], cwd=ROOT, check=True)
+    """``make screenshots`` takes every picture."""
+    process = make("screenshots", f"PICTURES={tmp_path}")
+    assert (0, "") == (process.returncode, process.stderr)
     check(tmp_path)
 
 

@@ -46,21 +46,18 @@ def relay(name: str) -> Callable[[str], None]:
 # With a reader
 
 
-def welcomes(
-    *,
-    places: Mapping[str, str],
-    people: Iterable[tuple[str, str, str]],
-    token: str,
-    client: str,
-    what_follows: str,
-) -> None:
-    """Show where to go, as whom, and how to listen to the server."""
+def welcomes(places: Mapping[str, str], people: Iterable[tuple[str, str, str]]) -> None:
+    """Show where to go, and as whom."""
     says("")
     for name, place in places.items():
         says(Text.assemble(f"  {name:12}", (place, "bold")))
     says(f"\n  {'Log in as':12}{'Password':10}What the admin shows", style="dim")
     for name, password, sees in people:
         says(Text.assemble((f"  {name:12}", "bold"), f"{password:10}{sees}"))
+
+
+def listens(*, client: str, token: str) -> None:
+    """Show how to listen to the server in a terminal."""
     says(
         "\nLog in as alice. To listen as bob, open another terminal in\n"
         f"{ROOT} and connect to the server:\n"
@@ -71,7 +68,6 @@ def welcomes(
         "Send it to the server before it expires:\n"
     )
     says(f"  {token}", style="green")
-    says(f"\n{what_follows}\n\nCtrl-C stops all.\n")
 
 
 # By itself

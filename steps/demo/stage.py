@@ -1,13 +1,14 @@
 """The site and the server, side by side. Import this when Django is set up."""
 
 import asyncio
+import os
 import shlex
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from . import HungUp, at_step, bus, folder, screen, shop
+from . import HungUp, at_step, bus, desktop, folder, screen, shop
 from .auto import Scene, perform
 from .options import Options
 from .processes import GRACE, Child, first, running
@@ -19,6 +20,8 @@ WHAT_FOLLOWS = {
     "redis-cli -u {redis} subscribe events",
     "03": "From then on, bob hears of everything that alice does in the admin.",
     "04": "From then on, bob hears of what alice does in the admin, if he may see it.",
+    "05": "Open the page as alice. Open it in a private window as bob, and in another\n"
+    "browser as carol. Change something in the admin: who may see it does, at once.",
 }
 
 
@@ -30,22 +33,21 @@ async def show(
     Return True. Raise Problem if one of them ends by itself, or alice is not heard of
     as she should.
     """
-    async with (
-        running("site", *site_command(options.site_port)) as site,
-        running("server", *server_command(options.server_port)) as server,
-    ):
-        site_url = await site.says(r"server at (http://\S+/)")
-        await site.says("(Quit)")  # with Ctrl-C; it is the last line of its greeting
+    async with running("server", *server_command(options.server_port)) as server:
         server_url = await server.says(r"Listening on (ws://\S+/)")
-        scene = Scene(site_url, server_url, redis, options.step)
-        if options.auto:
-            await play(site, server, perform(scene, people))
-        else:
-            welcome(options, scene, people, database)
-            await first(
-                site.runs(screen.relay("site")),
-                server.runs(screen.relay("server")),
-            )
+        os.environ["REALTIME_URL"] = server_url  # where the pages of the site connect
+        async with running("site", *site_command(options.site_port)) as site:
+            site_url = await site.says(r"server at (http://\S+/)")
+            await site.says("(Quit)")  # with Ctrl-C; its greeting ends with that
+            scene = Scene(site_url, server_url, redis, options.step)
+            if options.auto:
+                await play(site, server, perform(scene, people))
+            else:
+                welcome(options, scene, people, database)
+                await first(
+                    site.runs(screen.relay("site")),
+                    server.runs(screen.relay("server")),
+                )
     return True
 
 
@@ -76,20 +78,29 @@ def server_command(port: int) -> list[str]:
 def welcome(
     options: Options, scene: Scene, people: list[Person], database: Path
 ) -> None:
-    python = folder.shown(Path(sys.executable))
-    token = [python, "-m", "steps.demo", "--code", folder.shown(options.code)]
-    if options.database:
-        token.append(f"--database={options.database.absolute()}")
     redis = bus.without_password(scene.redis)
-    screen.welcomes(
-        places={
-            "Site": f"{scene.site}admin/",
-            "Server": scene.server,
-            "Redis": redis,
-            "Database": f"{folder.shown(database)} (only the demo uses it)",
-        },
-        people=[(person.name, shop.PASSWORD, person.promise) for person in people],
-        client=shlex.join([python, "-m", "websockets", scene.server]),
-        token=shlex.join([*token, "--token", "bob"]),
-        what_follows=at_step(scene.step, WHAT_FOLLOWS).format(redis=redis),
-    )
+    places = {
+        "Site": f"{scene.site}admin/",
+        "Server": scene.server,
+        "Redis": redis,
+        "Database": f"{folder.shown(database)} (only the demo uses it)",
+    }
+    rows = [(person.name, shop.PASSWORD, person.promise) for person in people]
+    what_follows = at_step(scene.step, WHAT_FOLLOWS).format(redis=redis)
+    if scene.step >= "05":
+        page = f"{scene.site}realtime/"
+        screen.welcomes({"Page": page} | places, rows)
+        screen.says(f"\n{what_follows}")
+        desktop.shows(page)
+    else:
+        python = folder.shown(Path(sys.executable))
+        token = [python, "-m", "steps.demo", "--code", folder.shown(options.code)]
+        if options.database:
+            token.append(f"--database={options.database.absolute()}")
+        screen.welcomes(places, rows)
+        screen.listens(
+            client=shlex.join([python, "-m", "websockets", scene.server]),
+            token=shlex.join([*token, "--token", "bob"]),
+        )
+        screen.says(f"\n{what_follows}")
+    screen.says("\nCtrl-C stops all.\n")

@@ -92,10 +92,11 @@ LogIn = Callable[..., BrowserContext]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test on all code folders that have the page, or on that of --code."""
+    """Run each test where the page is new and at the end, or on the code of --code."""
     if "system" in metafunc.fixturenames:
         code = metafunc.config.option.code
-        folders = [code] if code else code_folders_with("client.js")
+        first, *_, last = code_folders_with("client.js")
+        folders = [code] if code else [first, last]
         metafunc.parametrize("system", folders, indirect=True, scope="module")
 
 

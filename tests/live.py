@@ -58,8 +58,8 @@ class Process:
         deadline = time.monotonic() + PATIENCE
         while not listens(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                log = self.log.read_text()
-                raise RuntimeError(f"Nothing listens on port {self.port}: {log}")
+                said = self.log.read_text()
+                raise RuntimeError(f"Nothing listens on port {self.port}: {said}")
             time.sleep(0.02)
 
     def kill(self) -> None:

@@ -200,7 +200,8 @@ def redis_url(config: pytest.Config) -> str:
 
     from steps.memory import MemoryRedis, serve
 
-    server = MemoryRedis()
+    server = MemoryRedis(("127.0.0.1", 0))
+    server.daemon_threads = True
     serve(server)
     config.add_cleanup(server.server_close)
     config.add_cleanup(server.shutdown)

@@ -11,10 +11,6 @@ from fakeredis import TcpFakeServer
 class MemoryRedis(TcpFakeServer):
     """A Redis server in memory, which sends each reply at once, as a real one does."""
 
-    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
-        super().__init__(address)
-        self.daemon_threads = True
-
     def get_request(self) -> tuple[socket, Any]:
         connection, address = super().get_request()
         connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, True)

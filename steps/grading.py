@@ -198,13 +198,11 @@ def redis_url(config: pytest.Config) -> str:
         check_redis(url)
         return f"{url.rstrip('/')}/0" if urlsplit(url).path in ("", "/") else str(url)
 
-    from threading import Thread
+    from steps.memory import MemoryRedis, serve
 
-    from fakeredis import TcpFakeServer
-
-    server = TcpFakeServer(("127.0.0.1", 0))
+    server = MemoryRedis(("127.0.0.1", 0))
     server.daemon_threads = True
-    Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    serve(server)
     config.add_cleanup(server.server_close)
     config.add_cleanup(server.shutdown)
     return f"redis://127.0.0.1:{server.server_address[1]}/0"

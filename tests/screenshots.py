@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,9 +10,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.live import ROOT, code_folders_with, running
 from tests.pages import change, log_in
-from tests.tutorial.browser import ARGUMENTS
 
 FOLDER = ROOT / "steps" / "pictures"
 GAP = 16  # pixels between pages that are shown side by side
@@ -70,8 +69,7 @@ def taken(code: str, folder: Path) -> Iterator[Path]:
         running(code, Path(data)) as live,
         sync_playwright() as playwright,
     ):
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = chromium.launch(playwright)
         admin = browser.new_page()
         log_in(admin, live.url, "alice")
         pages = {

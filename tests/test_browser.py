@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
@@ -20,13 +19,11 @@ from playwright.sync_api import (
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from tests import pages
+from tests import chromium, pages
 from tests.live import Live, code_folders_with, running
-from tests.tutorial.browser import ARGUMENTS
 
 expect.set_options(timeout=6_000)
 
-PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 SILENCE = 46_000  # milliseconds, after which a link is dead
 WATCH = """
 addEventListener("securitypolicyviolation", (violation) =>
@@ -120,7 +117,7 @@ def live(system: Live) -> Live:
 def browser() -> Iterator[Browser]:
     """A browser that runs for all tests."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
+        browser = chromium.launch(playwright)
         yield browser
         browser.close()
 

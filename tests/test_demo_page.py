@@ -1,16 +1,14 @@
 """The page of the demo, in a real browser, as the welcome says to use it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import pages
+from tests import chromium, pages
 from tests.demo import Demo, running
 from tests.live import PATIENCE
-from tests.tutorial.browser import ARGUMENTS
 
 PASSWORD = "demo"
 NOTED = """#!/bin/sh
@@ -36,29 +34,29 @@ def demo(opened: Path, tmp_path: Path) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+def browser() -> Iterator[Browser]:
+    """A browser in which several users can have pages."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = chromium.launch(playwright)
         yield browser
         browser.close()
 
 
-def page_of(username: str, chromium: Browser, site: str) -> Page:
+def page_of(username: str, browser: Browser, site: str) -> Page:
     """Return the page of a user who has logged in with a browser of their own."""
-    page = chromium.new_context().new_page()
+    page = browser.new_context().new_page()
     pages.log_in(page, site, username, PASSWORD)
     expect(page.get_by_role("status")).to_have_text("Live")
     return page
 
 
-def test_page(demo: Demo, opened: Path, chromium: Browser) -> None:
+def test_page(demo: Demo, opened: Path, browser: Browser) -> None:
     """The browser opens on the page; three users see there what they may see."""
     address = demo.finds(r"Page +(http://localhost:\d+/realtime/)")
     assert f"{address}\n" == opened.read_text()
     site = address.removesuffix("/realtime/")
     alice, bob, carol = (
-        page_of(name, chromium, site) for name in ["alice", "bob", "carol"]
+        page_of(name, browser, site) for name in ["alice", "bob", "carol"]
     )
     admin = alice.context.new_page()
     pages.change(admin, site, "order", "Hannah Fischer", "Quantity", "2")

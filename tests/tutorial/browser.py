@@ -1,7 +1,6 @@
 """A real browser: one page of Chromium, used as a person uses it."""
 
 import re
-import shutil
 import time
 from types import TracebackType
 from typing import Self
@@ -15,16 +14,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests import chromium
+
 from .files import Wrong
 from .terminal import QUIET
 
 PATIENCE = 30.0  # seconds
-ARGUMENTS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-background-networking",
-    "--disable-gpu",
-]
 
 
 class Browser:
@@ -53,11 +48,7 @@ class Browser:
     def start(self) -> Page:
         """Return the page; start Chromium first if it doesn't run yet."""
         if self.page is None:
-            program = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = self.playwright.__enter__().chromium.launch(
-                executable_path=program, args=ARGUMENTS
-            )
-            self.page = browser.new_page()
+            self.page = chromium.launch(self.playwright.__enter__()).new_page()
             self.page.on("console", self.hear)
         self.page.set_default_timeout(self.patience * 1000)
         return self.page

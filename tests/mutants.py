@@ -57,12 +57,17 @@ class Survivor(NamedTuple):
     file: str
     before: str
     after: str
-    steps: list[str]
+    since: str  # the first step in which it lives
     reason: str
+    until: str | None = None  # the step in which it doesn't live any more
 
     @property
     def change(self) -> tuple[str, str, str]:
         return self.file, self.before, self.after
+
+    def lives_in(self, code: str) -> bool:
+        # Digits sort before letters: "10" < "final".
+        return self.since <= code and (self.until is None or code < self.until)
 
 
 def mutants(root: Path, code: str) -> list[Mutant]:
@@ -157,7 +162,7 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
         killers = {one: before[one] for one in found if before.get(one) in tests}
         unknown = [mutant for mutant in found if mutant not in killers]
         task = progress.add_task(folder(code), total=len(unknown))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
             futures = {pool.submit(killer, root, code, one): one for one in unknown}
             try:
                 for future in as_completed(futures):
@@ -171,7 +176,7 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
 
 def complaints(verdict: Verdict, explained: list[Survivor]) -> Iterator[str]:
     """Yield what is wrong with a step: survivors, explanations, the score."""
-    listed = {one.change for one in explained if verdict.code in one.steps}
+    listed = {one.change for one in explained if one.lives_in(verdict.code)}
     alive = {mutant.change for mutant in verdict.alive}
     for change in sorted(alive - listed):
         yield f"survives, and nothing says why:\n{shown(change)}"

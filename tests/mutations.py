@@ -6,6 +6,7 @@ mutmut leaves alone, are ours.
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import libcst as cst
@@ -62,7 +63,8 @@ class Mutation(NamedTuple):
     text: str
 
 
-def mutations(text: str) -> list[Mutation]:
+@cache
+def mutations(text: str) -> tuple[Mutation, ...]:
     """Return all small changes of the text of a module, each once."""
     module = cst.parse_module(text)
     changed = {
@@ -72,7 +74,7 @@ def mutations(text: str) -> list[Mutation]:
         if isinstance(node, kind)
         for replacement in operator(node)
     }
-    return [Mutation(*difference(text, after), after) for after in changed]
+    return tuple(Mutation(*difference(text, after), after) for after in changed)
 
 
 def nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

@@ -121,4 +121,4 @@ async def test_command(python, unused_tcp_port):
 async def test_help(python):
     """``python -m realtime --help`` explains the command."""
     command = await python("-m", "realtime", "--help")
-    await command.shows("usage: python -m realtime", "--port", "8888")
+    await command.shows("usage: python -m realtime", "server", "--port", "8888")

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -532,3 +534,17 @@ async def test_sigterm_and_no_database(python, alice, tmp_path):
             await server.ends_on(signal.SIGTERM)
             await websocket.wait_closed()
     assert 1012 == websocket.close_code
+
+
+async def test_no_admin(python, tmp_path):
+    """``runrealtime`` runs in a project that has little more than the users."""
+    apps = ["django.contrib.auth", "django.contrib.contenttypes", "realtime"]
+    slim = f"from settings import *\nINSTALLED_APPS = {apps}\nMIDDLEWARE = []\n"
+    (tmp_path / "slim.py").write_text(f"{slim}TEMPLATES = []\nROOT_URLCONF = None\n")
+    server = await python(
+        *["-m", "django", "runrealtime", "--port", "0"],
+        DJANGO_SETTINGS_MODULE="slim",
+        PYTHONPATH=os.pathsep.join([*sys.path, str(tmp_path)]),
+    )
+    await server.says(r"(Listening on ws://localhost:\d+/)")
+    await server.ends_on(signal.SIGTERM)

@@ -162,6 +162,7 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "commands",
         "pages",
         "outages",
+        "faults",
         "viewers",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")

@@ -14,6 +14,8 @@ from typing import Any
 
 from fakeredis import TcpFakeServer
 
+from steps.demo.folder import server as module
+
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20  # seconds
 PASSWORD = "correct horse"
@@ -115,7 +117,7 @@ class Live:
         runserver = ["-m", "django", "runserver", "--noreload", f"localhost:{site}"]
         self.site = Process(runserver, environment, site)
         self.server = Process(
-            ["-m", "realtime", "--port", f"{server}"], environment, server
+            ["-m", *module(ROOT / code), "--port", f"{server}"], environment, server
         )
 
 

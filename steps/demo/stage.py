@@ -32,7 +32,7 @@ async def show(
     """
     async with (
         running("site", *site_command(options.site_port)) as site,
-        running("server", *server_command(options.server_port)) as server,
+        running("server", *server_command(options.code, options.server_port)) as server,
     ):
         site_url = await site.says(r"server at (http://\S+/)")
         await site.says("(Quit)")  # with Ctrl-C; it is the last line of its greeting
@@ -69,8 +69,8 @@ def site_command(port: int) -> list[str]:
     return ["-m", "django", "runserver", "--noreload", f"localhost:{port}"]
 
 
-def server_command(port: int) -> list[str]:
-    return ["-m", "realtime", "--port", f"{port}"]
+def server_command(code: Path, port: int) -> list[str]:
+    return ["-m", *folder.server(code), "--port", f"{port}"]
 
 
 def welcome(

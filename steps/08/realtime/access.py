@@ -9,7 +9,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import django.db
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    AnonymousUser,
+    PermissionsMixin,
+)
 from django.contrib.contenttypes.models import ContentType
 from django.db import close_old_connections, connection
 from django.db.models import prefetch_related_objects
@@ -44,7 +48,7 @@ class Everything(Container[int]):
         return True
 
 
-def make_token(user: AbstractBaseUser) -> str:
+def make_token(user: AbstractBaseUser | AnonymousUser) -> str:
     """Return a token with which a user can connect."""
     return str(get_token(user, SCOPE))
 
@@ -128,7 +132,8 @@ def check_database() -> None:
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Call a function that uses the database, in one of a few threads."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(threads(), as_in_a_request, function, *args)
+    pool = threads(conf().database_threads)
+    return await loop.run_in_executor(pool, as_in_a_request, function, *args)
 
 
 def as_in_a_request(function: Callable[..., T], *args: Any) -> T:
@@ -141,6 +146,6 @@ def as_in_a_request(function: Callable[..., T], *args: Any) -> T:
 
 
 @cache
-def threads() -> ThreadPoolExecutor:
+def threads(number: int) -> ThreadPoolExecutor:
     """Return the threads of this process that wait for the database."""
-    return ThreadPoolExecutor(conf().database_threads, "realtime-database")
+    return ThreadPoolExecutor(number)

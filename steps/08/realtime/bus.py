@@ -102,7 +102,7 @@ class Subscription:
                             self.begins()
                             wait = SHORTEST_WAIT
                             yield Notice(everybody=True)
-                        elif message["type"] == "message" and (told := read(message)):
+                        if message["type"] == "message" and (told := read(message)):
                             yield told
             except (RedisError, OSError) as error:
                 self.ends(error)
@@ -140,6 +140,7 @@ async def receive(pubsub: PubSub) -> dict[str, Any]:
 
     Raise TimeoutError if it doesn't answer: a dead link looks like a silent one.
     """
+    message: dict[str, Any] | None
     message = await pubsub.get_message(timeout=conf().ping_interval)
     if message is None:
         await pubsub.ping()

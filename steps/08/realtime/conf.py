@@ -27,7 +27,7 @@ class Conf:
 
     # Who may connect
     url: str = "ws://localhost:8888/"  # where browsers find the server
-    origins: Sequence[str | None] | None = None  # of pages; None in it: of no page
+    origins: Sequence[Any] | None = None  # of pages; with None in it, no page is needed
     token_timeout: float = 10  # from the connection to the token, and to its check
     max_strangers: int = 500  # connections whose users are not known yet
     max_per_user: int = 20  # connections

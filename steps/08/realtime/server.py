@@ -23,7 +23,7 @@ from .notices import Notice
 
 logger = logging.getLogger("realtime.server")
 
-CONNECTIONS: dict[ServerConnection, Access] = {}
+CONNECTIONS: dict["Connection", Access] = {}
 STRANGERS: dict["Connection", None] = {}  # the oldest first
 SUBSCRIPTION = Subscription()
 CHECKS = Checks(CONNECTIONS)
@@ -244,7 +244,7 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
     silent.setLevel(logging.CRITICAL)  # it would log every frame, tokens included
     async with (
         serve(
-            handler,
+            handler,  # type: ignore[arg-type]  # its connections are ours
             host,
             port,
             create_connection=Connection,

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...access import threads
+from ...conf import conf
 from ...server import running
 
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
 
 def leave_at_once() -> None:
     """Let no thread that waits for the database hold up the end of the process."""
-    threads().shutdown(wait=False, cancel_futures=True)
+    threads(conf().database_threads).shutdown(wait=False, cancel_futures=True)
     for thread in threading.enumerate():
         if thread is not threading.main_thread():
             thread.join(0.1)

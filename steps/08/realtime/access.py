@@ -27,13 +27,11 @@ logger = logging.getLogger("realtime.access")
 T = TypeVar("T")
 
 SCOPE = "realtime"  # these tokens open nothing else, and other tokens don't open this
-
-
 RELATED = ["user_permissions", "groups__permissions"]  # what a fingerprint reads
 
 
 class Access(NamedTuple):
-    """A user, the content types that they may see, and what both follow from."""
+    """A user, the content types that they may see, and what that follows from."""
 
     user_id: Any
     content_type_ids: Container[int]
@@ -42,7 +40,7 @@ class Access(NamedTuple):
 
 
 class Everything(Container[int]):
-    """The content types that superusers may see, those of the future included."""
+    """The content types that superusers may see, those to come included."""
 
     def __contains__(self, content_type_id: object) -> bool:
         return True
@@ -64,14 +62,14 @@ def get_access(token: str) -> Access | None:
 
 
 def look_up(user: Any) -> Access:
-    """Return what a user may see. What it follows from is read first, if not before."""
+    """Return the access of a user. What it follows from is read before all else."""
     prefetch_related_objects([user], *RELATED)
     session_hash, fingerprint = user.get_session_auth_hash(), get_fingerprint(user)
     return Access(user.pk, get_content_types(user), session_hash, fingerprint)
 
 
 def get_fingerprint(user: Any) -> tuple[object, ...]:
-    """Return what is different if a user's permissions are."""
+    """Return what changes if the permissions of a user do."""
     return (
         user.is_staff,
         user.is_superuser,
@@ -83,19 +81,18 @@ def get_fingerprint(user: Any) -> tuple[object, ...]:
     )
 
 
-def check(accesses: Collection[Access]) -> list[Access | None]:
+def renew(accesses: Collection[Access]) -> list[Access | None]:
     """Return what has become of each access: None if its user has to log in again.
 
-    A few queries tell who has changed. Only those users are looked up again.
+    A few queries tell who has changed. Only those users are looked up.
     """
     ids = {access.user_id for access in accesses}
     users = get_user_model()._default_manager.filter(pk__in=ids)
     found = {user.pk: user for user in users.prefetch_related(*RELATED)}
-    return [renew(access, found.get(access.user_id)) for access in accesses]
+    return [renewed(access, found.get(access.user_id)) for access in accesses]
 
 
-def renew(access: Access, user: Any) -> Access | None:
-    """Return what has become of an access; None also if a backend can't tell."""
+def renewed(access: Access, user: Any) -> Access | None:
     if user is None or not user.is_active:
         return None
     if user.get_session_auth_hash() != access.session_hash:
@@ -107,13 +104,13 @@ def renew(access: Access, user: Any) -> Access | None:
     except django.db.Error:
         raise
     except Exception:
-        logger.exception("What user %s may see is unknown.", user.pk)
+        logger.exception("Nobody knows what user %s may see.", user.pk)
         return None
 
 
 def get_content_types(user: PermissionsMixin) -> Container[int]:
     """Return the ids of the content types that the user may view or change."""
-    if user.is_active and user.is_superuser:
+    if user.is_superuser:
         return Everything()
     return {
         content_type.id

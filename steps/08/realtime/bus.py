@@ -36,6 +36,7 @@ FIELDS: dict[str, type] = {
     "content_type_id": int,
     "object_id": str,
 }
+NOTICE_FIELDS: dict[str, type] = {"users": list, "logged_out": list, "everybody": bool}
 
 SHORTEST_WAIT = 0.05  # seconds
 
@@ -60,7 +61,7 @@ class Bus:
             redis = get_redis_connection(conf().cache)
             with redis.pipeline(transaction=False) as pipeline:
                 for message in messages:
-                    pipeline.publish(channel_of(message), encode(message))
+                    pipeline.publish(*addressed(message))
                 pipeline.execute()
         except (RedisError, ValueError) as error:  # ValueError: an unreadable URL
             if not self.lost:
@@ -102,8 +103,8 @@ class Subscription:
                             self.begins()
                             wait = SHORTEST_WAIT
                             yield Notice(everybody=True)
-                        if message["type"] == "message" and (told := read(message)):
-                            yield told
+                        if message["type"] == "message" and (content := read(message)):
+                            yield content
             except (RedisError, OSError) as error:
                 self.ends(error)
             await asyncio.sleep(random.uniform(0, wait))
@@ -150,31 +151,27 @@ async def receive(pubsub: PubSub) -> dict[str, Any]:
     return message
 
 
-def channel_of(message: Message) -> str:
-    return conf().notice_channel if isinstance(message, Notice) else conf().channel
-
-
-def encode(message: Message) -> str:
-    """Return a message as JSON, where sets are lists."""
-    values = asdict(message) if isinstance(message, Notice) else message
-    return json.dumps(values, default=sorted)
+def addressed(message: Message) -> tuple[str, str]:
+    """Return the channel for a message, and what to publish there."""
+    if isinstance(message, Notice):
+        return conf().notice_channel, json.dumps(asdict(message), default=sorted)
+    return conf().channel, json.dumps(message)
 
 
 def read(message: dict[str, Any]) -> Message | None:
-    """Return the notice in a message, or the event, with the keys that we know.
+    """Return the event or the notice in a message, with the keys that we know.
 
     Anybody may have sent it. If it is neither, log why, and return None.
     """
-    data = message["data"]
+    data, is_notice = message["data"], message["channel"] != conf().channel.encode()
+    fields = NOTICE_FIELDS if is_notice else FIELDS
     try:
         if len(data) > conf().max_event_size:
             raise ValueError("too large")
         values = json.loads(data)
         if not isinstance(values, dict):
             raise ValueError("no JSON object")
-        if message["channel"] == conf().notice_channel.encode():
-            return read_notice(values)
-        for name, kind in FIELDS.items():
+        for name, kind in fields.items():
             if type(values.get(name)) is not kind:
                 raise ValueError(f"no {name}, or not of the type {kind.__name__}")
     except (ValueError, RecursionError) as error:
@@ -182,13 +179,7 @@ def read(message: dict[str, Any]) -> Message | None:
         reason = error if type(error) is ValueError else "no JSON"
         warn(logger, "A message on the bus is no event: %s.", reason)
         return None
+    if is_notice:
+        users, logged_out = map(str, values["users"]), map(str, values["logged_out"])
+        return Notice({*users}, {*logged_out}, values["everybody"])
     return {name: values[name] for name in FIELDS}
-
-
-def read_notice(values: dict[str, Any]) -> Notice:
-    """Return the notice that an object in JSON is; raise ValueError if it is none."""
-    match values:
-        case {"users": [*users], "logged_out": [*out], "everybody": bool(everybody)}:
-            if all(isinstance(key, str) for key in [*users, *out]):
-                return Notice({*users}, {*out}, everybody)
-    raise ValueError("and no notice")

@@ -1,15 +1,16 @@
-"""Checks of who may still be connected, and what they may see."""
+"""Who stays connected, and what they may see from now on."""
 
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from .access import Access, check, in_thread
+from .access import Access, in_thread, renew
 from .conf import conf
 from .logs import warn
+from .notices import Notice
 
 logger = logging.getLogger("realtime.checks")
 
@@ -19,15 +20,24 @@ PAUSE = 1  # second after a failure
 
 
 class Checks:
-    """The connections that are due for a check.
+    """The connections of a server, and which of them are due for a check.
 
-    However often somebody asks, a connection is due once, and one check runs at a time.
+    However often somebody asks, each is due once, and one check runs at a time.
     """
 
     def __init__(self, connections: dict[Any, Access]) -> None:
-        self.connections = connections  # whose last check is longest ago comes first
+        self.connections = connections  # whose last check is longest ago come first
         self.due: set[Any] = set()
         self.asked = asyncio.Event()
+
+    def heed(self, notice: Notice, connections: Iterable[Any]) -> None:
+        """Close those of users who have logged out; ask for checks of others."""
+        for connection in connections:
+            user = str(self.connections[connection].user_id)
+            if user in notice.logged_out:
+                self.close(connection)
+            elif notice.everybody or user in notice.users:
+                self.ask([connection])
 
     def ask(self, connections: Iterable[Any]) -> None:
         """Ask for a check of some connections."""
@@ -40,31 +50,32 @@ class Checks:
             await asyncio.sleep(conf().check_period / PARTS)
             self.ask(islice(self.connections, math.ceil(len(self.connections) / PARTS)))
 
-    async def ended(self) -> AsyncIterator[Any]:
-        """Check what is due, for ever; yield the connections that have to be closed."""
+    async def run(self) -> None:
+        """Check what is due, batch by batch, for ever."""
         while True:
             await self.asked.wait()
             batch = [*islice(self.due, BATCH)]
             self.due.difference_update(batch)
             if not self.due:
                 self.asked.clear()
-            before = {
-                each: self.connections[each]
-                for each in batch
-                if each in self.connections
-            }
+            batch = [each for each in batch if each in self.connections]
+            accesses = [self.connections[each] for each in batch]
             try:
-                after = await in_thread(check, [*before.values()])
+                renewed = await in_thread(renew, accesses)
             except Exception as error:
-                name = type(error).__name__
-                warn(logger, "Access can't be checked (%s): it stays as it is.", name)
-                self.ask(before)
+                warn(logger, "Access cannot be checked (%s).", type(error).__name__)
+                self.ask(batch)
                 await asyncio.sleep(PAUSE)
                 continue
-            for connection, access in zip(before, after, strict=True):
+            for connection, access in zip(batch, renewed, strict=True):
                 if self.connections.pop(connection, None) is None:
                     continue  # it was closed in the meantime
                 if access is None:
-                    yield connection
+                    self.close(connection)
                 else:
                     self.connections[connection] = access
+
+    def close(self, connection: Any) -> None:
+        """Let no event through any more, and let the handler close the connection."""
+        self.connections.pop(connection, None)
+        connection.session.reschedule(0)

@@ -52,7 +52,7 @@ class Batch(list[Message]):
     def add(self, message: Message) -> None:
         if not isinstance(message, Notice):
             self.append(message)
-        elif self and isinstance(self[0], Notice):
+        elif isinstance(self[0], Notice):
             self[0].update(message)
         else:
             self.insert(0, message)

@@ -1,4 +1,4 @@
-"""What Django tells the servers when somebody's access may have changed."""
+"""What Django tells the servers when the access of users may have changed."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,3 @@ class Notice:
             self.everybody = True
         if self.everybody:
             self.users.clear()
-
-    def concerns(self, user: str) -> bool:
-        """Tell whether to check the access of a user."""
-        return self.everybody or user in self.users

@@ -1,4 +1,4 @@
-"""Whatever changes who a user is, or what they may see, is told to the servers."""
+"""All that changes who users are, or what they may see, becomes a notice."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,37 +17,33 @@ FIELDS = {"is_active", "is_staff", "is_superuser", "password"}
 
 
 def connect() -> None:
-    """Hear of all that changes users, groups and permissions, also by their proxies."""
+    """Hear of changes of users, groups and permissions, also through proxy models."""
     User: Any = get_user_model()
     user_logged_out.connect(notify_of_logout)
     for model in apps.get_models():
         if issubclass(model, User):
             post_save.connect(notify_of_user, sender=model)
-            post_delete.connect(notify_of_deleted_user, sender=model)
+            post_delete.connect(notify_of_user, sender=model)
         elif issubclass(model, Group | Permission):
             post_delete.connect(notify_of_everybody, sender=model)
     for field in [User.groups, User.user_permissions]:
-        m2m_changed.connect(notify_of_related, sender=field.through)
+        m2m_changed.connect(notify_of_users, sender=field.through)
     m2m_changed.connect(notify_of_everybody, sender=Group.permissions.through)
 
 
 def notify_of_user(
     instance: Model,
-    created: bool,
-    update_fields: Collection[str] | None,
     using: str,
+    created: bool = False,
+    update_fields: Collection[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Name a user who was changed, unless by a login, say, which changes nothing."""
+    """Have a user checked who was deleted or changed; a login changes nothing."""
     if not created and (update_fields is None or FIELDS & {*update_fields}):
-        check(using, {instance.pk})
+        notify({instance.pk}, using)
 
 
-def notify_of_deleted_user(instance: Model, using: str, **kwargs: Any) -> None:
-    check(using, {instance.pk})
-
-
-def notify_of_related(
+def notify_of_users(
     instance: Model,
     action: str,
     reverse: bool,
@@ -55,26 +51,25 @@ def notify_of_related(
     using: str,
     **kwargs: Any,
 ) -> None:
-    """Name the users who were given, or who lost, a group or a permission."""
+    """Have the users checked who were given, or who lost, a group or a permission."""
     if action.startswith("post_"):
-        check(using, pk_set if reverse else {instance.pk})
+        notify(pk_set if reverse else {instance.pk}, using)
 
 
 def notify_of_everybody(using: str, **kwargs: Any) -> None:
-    """Ask for everybody to be looked at: it may be about thousands."""
-    check(using, None)
+    """Have everybody checked: a group may have thousands of members."""
+    notify(None, using)
 
 
 def notify_of_logout(user: AbstractBaseUser | None, **kwargs: Any) -> None:
+    """Have the connections of a user closed; nobody is a user, too."""
     if user is not None:
         notice = Notice(logged_out={str(user.pk)})
         send_on_commit(notice, router.db_for_write(type(user)))
 
 
-def check(using: str, users: set[Any] | None) -> None:
-    """Have the access of users checked, by their keys; None stands for everybody."""
-    notice = Notice(everybody=True)
-    if users is not None:
-        notice = Notice()
-        notice.update(Notice({str(user) for user in users}))
+def notify(users: set[Any] | None, using: str) -> None:
+    """Have some users checked, by their keys, or everybody if it is None."""
+    notice = Notice(everybody=users is None)
+    notice.update(Notice({str(user) for user in users or ()}))
     send_on_commit(notice, using)

@@ -37,13 +37,10 @@ class Connection(ServerConnection):
     deadline: asyncio.Timeout | None = None
     session: asyncio.Timeout  # ends when the user has to log in again
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.missed = Notice()  # what a stranger should know
-
     def connection_made(self, transport: BaseTransport) -> None:
         """Push the oldest stranger out if there are too many."""
         super().connection_made(transport)
+        self.missed = Notice()  # all notices while it is a stranger
         STRANGERS[self] = None
         if len(STRANGERS) > conf().max_strangers:
             warn(logger, "There are too many strangers: one was pushed out.")
@@ -79,7 +76,7 @@ async def handler(websocket: Connection) -> None:
         try:
             async with timeout(None) as websocket.session:
                 tell([websocket], "ready")
-                heed(websocket.missed, [websocket])
+                CHECKS.heed(websocket.missed, [websocket])
                 while True:  # read what they say, or we never hear them leave
                     async for _part in websocket.recv_streaming():
                         pass
@@ -134,12 +131,12 @@ def register(websocket: Connection, access: Access) -> None:
 
 
 async def process_messages() -> None:
-    """Do what each message asks for that arrives on the bus."""
+    """Relay the events that arrive on the bus, and heed the notices."""
     async for message in SUBSCRIPTION.messages():
         if isinstance(message, Notice):
             for stranger in STRANGERS:
                 stranger.missed.update(message)
-            heed(message, [*CONNECTIONS])
+            CHECKS.heed(message, [*CONNECTIONS])
         else:
             relay(message)
         await asyncio.sleep(0)  # however many messages there are, others get a turn
@@ -153,28 +150,6 @@ def relay(event: Event) -> None:
         if event["content_type_id"] in access.content_type_ids
     ]
     tell(recipients, "event", **event)
-
-
-def heed(notice: Notice, websockets: Iterable["Connection"]) -> None:
-    """Shut those out who have logged out; ask for checks of those who are named."""
-    for websocket in websockets:
-        user = str(CONNECTIONS[websocket].user_id)
-        if user in notice.logged_out:
-            shut_out(websocket)
-        elif notice.concerns(user):
-            CHECKS.ask([websocket])
-
-
-async def shut_out_others() -> None:
-    """Shut those out who do not pass the checks."""
-    async for websocket in CHECKS.ended():
-        shut_out(websocket)
-
-
-def shut_out(websocket: "Connection") -> None:
-    """Let no event through any more, and let the handler close the connection."""
-    CONNECTIONS.pop(websocket, None)
-    websocket.session.reschedule(0)
 
 
 async def send_heartbeats() -> None:
@@ -257,15 +232,12 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
         ) as server,
         TaskGroup() as tasks,
     ):
-        forever = [
-            process_messages(),
-            send_heartbeats(),
-            shut_out_others(),
-            CHECKS.repeat(),
-        ]
-        running_tasks = [tasks.create_task(coroutine) for coroutine in forever]
+        listener = tasks.create_task(process_messages())
+        heart = tasks.create_task(send_heartbeats())
+        checker = tasks.create_task(CHECKS.run())
+        clock = tasks.create_task(CHECKS.repeat())
         try:
             yield server
         finally:
             await say_goodbye(server)
-            await end(*running_tasks)
+            await end(listener, heart, checker, clock)

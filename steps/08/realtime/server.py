@@ -106,6 +106,8 @@ async def authenticate(websocket: Connection) -> Access:
             refusal = Refused(1013, "try again later")
             token = "".join(part for part in parts if isinstance(part, str))
             access = await in_thread(get_access, token)
+            if access is None:
+                raise Refused(1008, "authentication failed")
             await SUBSCRIPTION.active.wait()
     except TimeoutError:
         raise refusal from None
@@ -114,8 +116,6 @@ async def authenticate(websocket: Connection) -> Access:
         raise refusal from None
     finally:
         websocket.deadline = None
-    if access is None:
-        raise Refused(1008, "authentication failed")
     return access
 
 

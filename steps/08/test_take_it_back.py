@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -11,11 +12,11 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from steps.fixtures.people import permission
 from steps.fixtures.tokens import get_token
-from steps.fixtures.viewers import Viewer
+from steps.fixtures.viewers import PROMISE, Viewer
 from steps.grading import PATIENCE, Unmet
 
 
@@ -283,10 +284,13 @@ def save_all(crowd, shop):
 
 
 def log_all(crowd, shop):
+    content_type = ContentType.objects.get_for_model(User)
     with transaction.atomic():
         for user in crowd:
+            LogEntry.objects.create(
+                user=user, content_type=content_type, action_flag=CHANGE
+            )
             user.save()
-            LogEntry.objects.create(user=user, action_flag=CHANGE)  # about no model
 
 
 BURSTS = {
@@ -371,13 +375,13 @@ async def test_spread(many_readers, start_server, join, act, limits, story):
     users = [await User.objects.acreate(username=f"user{n}") for n in range(5)]
     viewers = [Viewer(user, [await join(user, server)]) for user in users]
     await act("somebody deactivated all", deactivate_all, users)
-    ends = [await moment(viewer.is_shut_out()) for viewer in viewers]
+    ends = await asyncio.gather(*map(end, viewers))
     if max(ends) - min(ends) < 0.1:
         raise Unmet("one after the other", "all at once", story)
 
 
-async def moment(end):
-    await end
+async def end(viewer):
+    await viewer.is_shut_out()
     return asyncio.get_running_loop().time()
 
 
@@ -409,8 +413,8 @@ def members(shop):
 async def test_queries(join, act, about_everybody, notices, members, queries, story):
     """A check of everybody takes a few queries, however many are connected."""
     came = []
-    for number in [2, 1, 20]:  # the first check may be that of a server that starts
-        users = await asyncio.to_thread(members, number)
+    crowds = [await asyncio.to_thread(members, number) for number in [2, 1, 20]]
+    for users in crowds:  # at first, there is also the check of a server that starts
         viewers = [Viewer(user, [await join(user)]) for user in users]
         await act("all of them were deactivated", deactivate_all, users)
         queries.number = 0
@@ -421,6 +425,17 @@ async def test_queries(join, act, about_everybody, notices, members, queries, st
     _first, one, many = came
     if one != many:
         raise Unmet(f"{one} queries for 20 users", f"{many} queries", story)
+
+
+async def test_batches(join, act, about_everybody, notices, members, limits):
+    """Many are checked in several batches, which are not too large for a database."""
+    limits(CHECK_BATCH=2)
+    users = await asyncio.to_thread(members, 5)
+    viewers = [Viewer(user, [await join(user)]) for user in users]
+    await act("all of them were deactivated", deactivate_all, users)
+    notices.publishes(*about_everybody)
+    for viewer in viewers:
+        await viewer.is_shut_out()
 
 
 async def test_coalesced(
@@ -503,28 +518,51 @@ async def test_database_down(watch, act, failing_database, queries, bob, carol):
 
 
 class Moody(BaseBackend):
-    """An authentication backend that cannot tell what Bob may do, after a while."""
+    """An authentication backend that cannot tell what Bob may do, at times."""
 
-    users = ()
+    error = None
+    asked = threading.Event()
 
     def has_perm(self, user_obj, perm, obj=None):
-        if user_obj.username in self.users:
-            raise RuntimeError("the directory does not answer")
+        if user_obj.username == "bob" and self.error:
+            self.asked.set()
+            raise self.error
         return False
 
 
-async def test_backend_fails(watch, act, shop, bob, book, settings, monkeypatch):
-    """If nobody can tell what a user may see, they must log in again; others stay."""
+@pytest.fixture
+def moods(settings, monkeypatch):
+    """A function that puts an authentication backend into a mood."""
     backend = f"{Moody.__module__}.{Moody.__qualname__}"
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, backend]
+
+    def moods(error):
+        Moody.asked.clear()
+        monkeypatch.setattr(Moody, "error", error)
+
+    return moods
+
+
+async def test_backend_fails(watch, act, moods, shop, bob, book):
+    """If a backend cannot tell what a user may see, they have to log in again."""
     viewer, carol = await watch(bob), await watch(shop.carol)
-    monkeypatch.setattr(Moody, "users", ["bob"])
-    await act(
-        "bob and carol joined the buyers", shop.buyers.user_set.add, bob, shop.carol
-    )
+    moods(RuntimeError("the directory is confused"))
+    await act("both joined the buyers", shop.buyers.user_set.add, bob, shop.carol)
     await viewer.is_shut_out()
     await carol.comes_to_see(book)
     await carol.stays()
+
+
+async def test_backend_waits(watch, act, moods, shop, bob, order):
+    """If the database of a backend is down, users stay, and are checked again."""
+    viewer = await watch(bob)
+    moods(OperationalError("the directory is down"))
+    await act("bob joined the order desk", shop.desk.user_set.add, bob)
+    await asyncio.to_thread(Moody.asked.wait, PROMISE)
+    await viewer.stays()
+    moods(None)
+    await viewer.comes_to_see(order, within=PATIENCE)
+    await viewer.stays()
 
 
 # Users of another model

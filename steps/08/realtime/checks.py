@@ -14,7 +14,6 @@ from .notices import Notice
 
 logger = logging.getLogger("realtime.checks")
 
-BATCH = 500  # connections that are checked together
 PARTS = 10  # of a period
 PAUSE = 1  # second after a failure
 
@@ -54,7 +53,7 @@ class Checks:
         """Check what is due, batch by batch, for ever."""
         while True:
             await self.asked.wait()
-            batch = [*islice(self.due, BATCH)]
+            batch = [*islice(self.due, conf().check_batch)]
             self.due.difference_update(batch)
             if not self.due:
                 self.asked.clear()

@@ -33,6 +33,7 @@ class Conf:
     max_per_user: int = 20  # connections
     database_threads: int = 4  # each has a connection to the database
     check_period: float = 60  # in which the access of everybody is checked
+    check_batch: int = 500  # connections that a check looks at together
 
     # What connections may cost
     max_message_size: int = 4_096  # from a client; a token has about 50

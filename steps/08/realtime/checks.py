@@ -25,7 +25,7 @@ class Checks:
     """
 
     def __init__(self, connections: dict[Any, Access]) -> None:
-        self.connections = connections  # whose last check is longest ago come first
+        self.connections = connections  # first those whose last check is longest ago
         self.due: set[Any] = set()
         self.asked = asyncio.Event()
 
@@ -67,14 +67,16 @@ class Checks:
                 await asyncio.sleep(PAUSE)
                 continue
             for connection, access in zip(batch, renewed, strict=True):
-                if self.connections.pop(connection, None) is None:
+                if connection not in self.connections:
                     continue  # it was closed in the meantime
                 if access is None:
                     self.close(connection)
                 else:
+                    del self.connections[connection]
                     self.connections[connection] = access
 
     def close(self, connection: Any) -> None:
         """Let no event through any more, and let the handler close the connection."""
-        self.connections.pop(connection, None)
+        user_id = self.connections.pop(connection).user_id
         connection.session.reschedule(0)
+        logger.info("User %s has to log in again.", user_id)

@@ -14,8 +14,6 @@ from typing import Any
 
 from fakeredis import TcpFakeServer
 
-from steps.demo.folder import server as module
-
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20  # seconds
 PASSWORD = "correct horse"
@@ -114,10 +112,12 @@ class Live:
                 stdout=subprocess.DEVNULL,
                 check=True,
             )
+        is_command = (ROOT / code / "realtime/management").is_dir()  # from step 07 on
+        module = ["django", "runrealtime"] if is_command else ["realtime"]
         runserver = ["-m", "django", "runserver", "--noreload", f"localhost:{site}"]
         self.site = Process(runserver, environment, site)
         self.server = Process(
-            ["-m", *module(ROOT / code), "--port", f"{server}"], environment, server
+            ["-m", *module, "--port", f"{server}"], environment, server
         )
 
 

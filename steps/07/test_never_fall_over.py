@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -105,7 +107,7 @@ async def test_origins(connect, limits, story):
     assert 403 == refusal.value.response.status_code
 
 
-async def test_secrets(connect, django_log, alice):
+async def test_secrets(connect, django_log, alice, story):
     """Tokens are not logged, and not told to those who ask about failed logins."""
     told = []
 
@@ -127,7 +129,8 @@ async def test_secrets(connect, django_log, alice):
         user_login_failed.disconnect(learn)
     django_log.keeps(token, "tokens")
     django_log.keeps(wrong, "tokens")
-    assert [] == told
+    if told:
+        raise Unmet("a token that stays a secret", f"{told} told", story)
 
 
 async def test_our_fault(connect, django_log, settings, bob):
@@ -234,7 +237,6 @@ HOSTILE = {
     "no content type": b'{"model": "book"}',
     "unhashable": b'{"content_type_id": []}',
     "not a number": b'{"content_type_id": NaN}',
-    "true": b'{"content_type_id": true}',
     "huge number": b'{"content_type_id": %s}' % (b"9" * 5000),
 }
 
@@ -250,11 +252,11 @@ async def test_hostile(channel, join, django_log, limits, alice, event, message)
     django_log.warns(1, "no event")
 
 
-@pytest.mark.parametrize("key", ["model", "object", "message", "user", "object_id"])
+@pytest.mark.parametrize("key", ["model", "message", "content_type_id", "object_id"])
 async def test_incomplete(channel, join, alice, event, key):
     """An event without one of its keys, or with a strange value, is skipped."""
     client = await join(alice)
-    for value in [None, 5, ["x"]]:
+    for value in [None, True, ["x"]]:
         forged = event | {"object": "forged", key: value}
         channel.publishes(json.dumps(forged).encode(), f"{key}: {value}")
     channel.publishes(json.dumps(event).encode())
@@ -532,3 +534,17 @@ async def test_sigterm_and_no_database(python, alice, tmp_path):
             await server.ends_on(signal.SIGTERM)
             await websocket.wait_closed()
     assert 1012 == websocket.close_code
+
+
+async def test_no_admin(python, tmp_path):
+    """``runrealtime`` runs in a project that has little more than the users."""
+    apps = ["django.contrib.auth", "django.contrib.contenttypes", "realtime"]
+    slim = f"from settings import *\nINSTALLED_APPS = {apps}\nMIDDLEWARE = []\n"
+    (tmp_path / "slim.py").write_text(f"{slim}TEMPLATES = []\nROOT_URLCONF = None\n")
+    server = await python(
+        *["-m", "django", "runrealtime", "--port", "0"],
+        DJANGO_SETTINGS_MODULE="slim",
+        PYTHONPATH=os.pathsep.join([*sys.path, str(tmp_path)]),
+    )
+    await server.says(r"(Listening on ws://localhost:\d+/)")
+    await server.ends_on(signal.SIGTERM)

@@ -5,7 +5,12 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model, user_logged_out
-from django.contrib.auth.models import AbstractBaseUser, Group, Permission
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    Group,
+    Permission,
+    PermissionsMixin,
+)
 from django.db import router
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save
@@ -19,6 +24,8 @@ FIELDS = {"is_active", "is_staff", "is_superuser", "password"}
 def connect() -> None:
     """Hear of changes of users, groups and permissions, also through proxy models."""
     User: Any = get_user_model()
+    if not issubclass(User, PermissionsMixin):
+        return  # so nobody may see anything
     user_logged_out.connect(notify_of_logout)
     for model in apps.get_models():
         if issubclass(model, User):

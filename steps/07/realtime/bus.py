@@ -162,6 +162,6 @@ def read(data: bytes) -> Event | None:
     except (ValueError, RecursionError) as error:
         # What json says may quote the message.
         reason = error if type(error) is ValueError else "no JSON"
-        warn(logger, "A message on the bus is no event: %s.", reason)
+        warn(logger, "A message on the bus is no event (%s).", reason)
         return None
     return {name: values[name] for name in FIELDS}

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Container
+from collections import defaultdict
+from collections.abc import Callable, Collection, Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -12,11 +13,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import (
     AbstractBaseUser,
     AnonymousUser,
+    Group,
     PermissionsMixin,
 )
 from django.contrib.contenttypes.models import ContentType
 from django.db import close_old_connections, connection
-from django.db.models import prefetch_related_objects
 from sesame.backends import ModelBackend
 from sesame.utils import get_token
 
@@ -27,7 +28,8 @@ logger = logging.getLogger("realtime.access")
 T = TypeVar("T")
 
 SCOPE = "realtime"  # these tokens open nothing else, and other tokens don't open this
-RELATED = ["user_permissions", "groups__permissions"]  # what a fingerprint reads
+
+Fingerprint = tuple[object, ...]  # of what the permissions of a user follow from
 
 
 class Access(NamedTuple):
@@ -36,7 +38,7 @@ class Access(NamedTuple):
     user_id: Any
     content_type_ids: Container[int]
     session_hash: str
-    fingerprint: tuple[object, ...]
+    fingerprint: Fingerprint
 
 
 class Everything(Container[int]):
@@ -58,27 +60,43 @@ def get_access(token: str) -> Access | None:
     of failed logins. This is none.
     """
     user = ModelBackend().authenticate(None, token, SCOPE)
-    return user and look_up(user)
+    return user and look_up(user, get_fingerprints([user])[user.pk])
 
 
-def look_up(user: Any) -> Access:
-    """Return the access of a user. What it follows from is read before all else."""
-    prefetch_related_objects([user], *RELATED)
-    session_hash, fingerprint = user.get_session_auth_hash(), get_fingerprint(user)
+def look_up(user: Any, fingerprint: Fingerprint) -> Access:
+    """Return the access of a user whose fingerprint was taken before."""
+    session_hash = user.get_session_auth_hash()
     return Access(user.pk, get_content_types(user), session_hash, fingerprint)
 
 
-def get_fingerprint(user: Any) -> tuple[object, ...]:
-    """Return what changes if the permissions of a user do."""
-    return (
-        user.is_staff,
-        user.is_superuser,
-        {permission.pk for permission in user.user_permissions.all()},
-        {
-            group.pk: {permission.pk for permission in group.permissions.all()}
-            for group in user.groups.all()
-        },
-    )
+def get_fingerprints(users: Collection[Any]) -> dict[Any, Fingerprint]:
+    """Return, by their keys, what is different if the permissions of users are.
+
+    However many users they are, this takes three queries.
+    """
+    keys = [user.pk for user in users]
+    rows = get_user_model()._default_manager.filter(pk__in=keys)
+    permissions = sets(rows.values_list("pk", "user_permissions"))
+    groups = sets(rows.values_list("pk", "groups"))
+    joined = Group.objects.filter(pk__in=set().union(*groups.values()))
+    shared = sets(joined.values_list("pk", "permissions"))
+    return {
+        user.pk: (
+            user.is_staff,
+            user.is_superuser,
+            permissions[user.pk],
+            {group: shared[group] for group in groups[user.pk]},
+        )
+        for user in users
+    }
+
+
+def sets(pairs: Iterable[tuple[Any, Any]]) -> defaultdict[Any, set[Any]]:
+    """Return for each key the set of its values."""
+    found = defaultdict(set)
+    for key, value in pairs:
+        found[key].add(value)
+    return found
 
 
 def renew(accesses: Collection[Access]) -> list[Access | None]:
@@ -86,21 +104,24 @@ def renew(accesses: Collection[Access]) -> list[Access | None]:
 
     A few queries tell who has changed. Only those users are looked up.
     """
-    ids = {access.user_id for access in accesses}
-    users = get_user_model()._default_manager.filter(pk__in=ids)
-    found = {user.pk: user for user in users.prefetch_related(*RELATED)}
-    return [renewed(access, found.get(access.user_id)) for access in accesses]
+    keys = {access.user_id for access in accesses}
+    users = get_user_model()._default_manager.in_bulk(keys)
+    fingerprints = get_fingerprints(users.values())
+    return [renewed(access, users, fingerprints) for access in accesses]
 
 
-def renewed(access: Access, user: Any) -> Access | None:
+def renewed(
+    access: Access, users: dict[Any, Any], fingerprints: dict[Any, Fingerprint]
+) -> Access | None:
+    user = users.get(access.user_id)
     if user is None or not user.is_active:
         return None
     if user.get_session_auth_hash() != access.session_hash:
         return None
-    if get_fingerprint(user) == access.fingerprint:
+    if fingerprints[user.pk] == access.fingerprint:
         return access
     try:
-        return look_up(user)
+        return look_up(user, fingerprints[user.pk])
     except django.db.Error:
         raise
     except Exception:

@@ -177,7 +177,7 @@ def read(message: dict[str, Any]) -> Message | None:
     except (ValueError, RecursionError) as error:
         # What json says may quote the message.
         reason = error if type(error) is ValueError else "no JSON"
-        warn(logger, "A message on the bus is no event: %s.", reason)
+        warn(logger, "A message on the bus is no event (%s).", reason)
         return None
     if is_notice:
         users, logged_out = map(str, values["users"]), map(str, values["logged_out"])

@@ -18,4 +18,6 @@ def warn(logger: logging.Logger, text: str, *args: object) -> None:
         HELD_BACK[text] += 1
         return
     LOGGED_AT[text] = now
-    logger.warning(f"{text} (%d more before)", *args, HELD_BACK.pop(text, 0))
+    if held := HELD_BACK.pop(text, 0):
+        text, args = f"{text} (and %d more before)", (*args, held)
+    logger.warning(text, *args)

@@ -177,17 +177,22 @@ async def answer_probe(
     """Answer those who ask over HTTP whether the server is alive, and ready."""
     if request.path == "/healthz":
         return websocket.respond(HTTPStatus.OK, "alive\n")
-    if request.path != "/readyz":
-        return None
+    if request.path == "/readyz":
+        if trouble := await trouble_of(websocket.server):
+            return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{trouble}\n")
+        return websocket.respond(HTTPStatus.OK, "ready\n")
+    return None
+
+
+async def trouble_of(server: Server) -> str:
+    """Return why a server is not ready, or an empty string if it is."""
     if not SUBSCRIPTION.active.is_set():
-        return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no Redis\n")
+        return "Redis is lost"
     try:
         await in_thread(check_database)
     except django.db.Error:
-        return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no database\n")
-    if not websocket.server.is_serving():
-        return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "shutting down\n")
-    return websocket.respond(HTTPStatus.OK, "ready\n")
+        return "the database fails"
+    return "" if server.is_serving() else "shutting down"
 
 
 async def say_goodbye(server: Server) -> None:

@@ -163,6 +163,7 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "pages",
         "outages",
         "faults",
+        "viewers",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 

@@ -19,6 +19,7 @@ class Conf:
     # The bus
     cache: str = "default"  # the alias of the cache whose Redis carries the events
     channel: str = "events"  # each project has its own: database numbers don't count
+    notice_channel: str = "notices"  # where Django tells of users who changed
     max_event_size: int = 65_536  # what is larger is skipped
     ping_interval: float = 10  # without a word from Redis, until we ask
     ping_timeout: float = 5  # without an answer, until we give the connection up
@@ -31,6 +32,8 @@ class Conf:
     max_strangers: int = 500  # connections whose users are not known yet
     max_per_user: int = 20  # connections
     database_threads: int = 4  # each has a connection to the database
+    check_period: float = 60  # in which the access of everybody is checked
+    check_batch: int = 500  # connections that a check looks at together
 
     # What connections may cost
     max_message_size: int = 4_096  # from a client; a token has about 50

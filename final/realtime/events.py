@@ -8,7 +8,8 @@ from django.db import router, transaction
 from django.db.models import Model
 from django.utils import timezone, translation
 
-from .bus import BUS, Event
+from .bus import BUS, Event, Message
+from .notices import Notice
 
 
 def publish(subject: Model, message: object, user: object = "") -> None:
@@ -45,22 +46,30 @@ def describe(
     }
 
 
-class Batch(list[Event]):
-    """Events of one transaction, which are sent together."""
+class Batch(list[Message]):
+    """Messages of one transaction, which are sent together, with one notice at most."""
+
+    def add(self, message: Message) -> None:
+        if not isinstance(message, Notice):
+            self.append(message)
+        elif isinstance(self[0], Notice):
+            self[0].update(message)
+        else:
+            self.insert(0, message)
 
     def send(self) -> None:
         BUS.send(self)
 
 
-def send_on_commit(event: Event, using: str) -> None:
-    """Send an event when the current transaction of a database is committed.
+def send_on_commit(message: Message, using: str) -> None:
+    """Send a message when the current transaction of a database is committed.
 
-    A savepoint that is rolled back takes its events with it: it has its own batches.
+    A savepoint that is rolled back takes its messages with it: it has its own batches.
     """
     connection = transaction.get_connection(using)
     for savepoints, hook, *_ in connection.run_on_commit[-1:]:
         batch = getattr(hook, "__self__", None)
         if isinstance(batch, Batch) and savepoints == set(connection.savepoint_ids):
-            batch.append(event)
+            batch.add(message)
             return
-    transaction.on_commit(Batch([event]).send, using=using, robust=True)
+    transaction.on_commit(Batch([message]).send, using=using, robust=True)

@@ -15,15 +15,18 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from .access import Access, check_database, get_access, in_thread
-from .bus import Subscription
+from .bus import Event, Subscription
+from .checks import Checks
 from .conf import conf
 from .logs import warn
+from .notices import Notice
 
 logger = logging.getLogger("realtime.server")
 
 CONNECTIONS: dict["Connection", Access] = {}
 STRANGERS: dict["Connection", None] = {}  # the oldest first
 SUBSCRIPTION = Subscription()
+CHECKS = Checks(CONNECTIONS)
 HEARTBEAT = 20  # seconds
 
 
@@ -32,10 +35,12 @@ class Connection(ServerConnection):
 
     received = 0  # bytes since the last heart beat
     deadline: asyncio.Timeout | None = None
+    session: asyncio.Timeout  # ends when the user has to log in again
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Push the oldest stranger out if there are too many."""
         super().connection_made(transport)
+        self.missed = Notice()  # all notices while it is a stranger
         STRANGERS[self] = None
         if len(STRANGERS) > conf().max_strangers:
             warn(logger, "There are too many strangers: one was pushed out.")
@@ -69,12 +74,16 @@ async def handler(websocket: Connection) -> None:
         access = await authenticate(websocket)
         register(websocket, access)
         try:
-            tell([websocket], "ready")
-            while True:  # read what they say, or we never hear them leave
-                async for _part in websocket.recv_streaming():
-                    pass
+            async with timeout(None) as websocket.session:
+                tell([websocket], "ready")
+                CHECKS.heed(websocket.missed, [websocket])
+                while True:  # read what they say, or we never hear them leave
+                    async for _part in websocket.recv_streaming():
+                        pass
+        except TimeoutError:
+            raise Refused(1008, "no longer authenticated") from None
         finally:
-            del CONNECTIONS[websocket]
+            CONNECTIONS.pop(websocket, None)
     except Refused as refusal:
         code, reason = refusal.args
         await websocket.close(code, reason)
@@ -121,16 +130,26 @@ def register(websocket: Connection, access: Access) -> None:
     logger.info("User %s connected.", access.user_id)
 
 
-async def process_events() -> None:
-    """Send each event that arrives on the bus to the users who may see its model."""
-    async for event in SUBSCRIPTION.events():
-        recipients = [
-            websocket
-            for websocket, access in CONNECTIONS.items()
-            if event["content_type_id"] in access.content_type_ids
-        ]
-        tell(recipients, "event", **event)
-        await asyncio.sleep(0)  # however many events there are, others get a turn
+async def process_messages() -> None:
+    """Relay the events that arrive on the bus, and heed the notices."""
+    async for message in SUBSCRIPTION.messages():
+        if isinstance(message, Notice):
+            for stranger in STRANGERS:
+                stranger.missed.update(message)
+            CHECKS.heed(message, [*CONNECTIONS])
+        else:
+            relay(message)
+        await asyncio.sleep(0)  # however many messages there are, others get a turn
+
+
+def relay(event: Event) -> None:
+    """Send an event to the users who may see its model."""
+    recipients = [
+        websocket
+        for websocket, access in CONNECTIONS.items()
+        if event["content_type_id"] in access.content_type_ids
+    ]
+    tell(recipients, "event", **event)
 
 
 async def send_heartbeats() -> None:
@@ -218,10 +237,12 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
         ) as server,
         TaskGroup() as tasks,
     ):
-        listener = tasks.create_task(process_events())
+        listener = tasks.create_task(process_messages())
         heart = tasks.create_task(send_heartbeats())
+        checker = tasks.create_task(CHECKS.run())
+        clock = tasks.create_task(CHECKS.repeat())
         try:
             yield server
         finally:
             await say_goodbye(server)
-            await end(listener, heart)
+            await end(listener, heart, checker, clock)

@@ -436,7 +436,7 @@ async def test_database_is_slow(connect, limits, alice, slow_database, story):
     await clients[2].hears_nothing_more()
     slow_database.answers()
     await clients[0].server.has_registered(2)
-    if (came := sum("auth_user" in sql for sql in slow_database.held)) != 2:
+    if (came := sum('"auth_user"."id" = %s' in sql for sql in slow_database.held)) != 2:
         expected = "2 questions to the database, who somebody is"
         raise Unmet(expected, f"{came} questions", story)
 

@@ -517,6 +517,7 @@ async def test_port_is_taken(python, connect):
     command = ["-m", "django", "runrealtime", "--host", "127.0.0.1", "--port", port]
     server = await python(*command)
     await server.says(rf"(CommandError: Cannot listen on 127.0.0.1:{port}: .*in use)")
+    await server.ends(1)
 
 
 async def test_sigterm(python):

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.signals import user_logged_out
 from django.contrib.contenttypes.models import ContentType
 from django.db import OperationalError, connection, transaction
 
@@ -221,6 +222,20 @@ async def test_logout(watch, logs_out, bob, carol):
     await other.stays()
 
 
+async def test_logouts_together(watch, act, bob, carol):
+    """Those who log out in the same transaction must log in again, all of them."""
+
+    def log_out(*users):
+        with transaction.atomic():
+            for user in users:
+                user_logged_out.send(sender=User, request=None, user=user)
+
+    viewers = [await watch(bob), await watch(carol)]
+    await act("bob and carol logged out together", log_out, bob, carol)
+    for viewer in viewers:
+        await viewer.is_shut_out()
+
+
 # While they connect
 
 
@@ -295,6 +310,15 @@ def test_login(client, bob, notices):
     notices.hears(1)
     client.logout()
     notices.hears(0)
+
+
+@pytest.mark.parametrize("field", ["is_active", "is_staff", "is_superuser", "password"])
+def test_fields(bob, notices, field):
+    """A save of one field is news, if access follows from it."""
+    bob.save(update_fields=["email"])
+    notices.hears(0)
+    bob.save(update_fields=[field])
+    notices.hears(1)
 
 
 @pytest.fixture

@@ -22,6 +22,9 @@ WHAT_FOLLOWS = {
     "04": "From then on, bob hears of what alice does in the admin, if he may see it.",
     "05": "Open the page as alice. Open it in a private window as bob, and in another\n"
     "browser as carol. Change something in the admin: who may see it does, at once.",
+    "08": "Open the page as alice. Open it in a private window as bob, and in another\n"
+    "browser as carol. Change something in the admin: who may see it does, at once.\n"
+    "Then take bob's permission away there, or make carol inactive.",
 }
 
 

@@ -107,8 +107,8 @@ class Subscription:
                             yield content
             except (RedisError, OSError) as error:
                 self.ends(error)
-            await asyncio.sleep(random.uniform(0, wait))
-            wait = min(2 * wait, conf().longest_wait)
+            await asyncio.sleep(random.uniform(0, min(wait, conf().longest_wait)))
+            wait *= 2
 
     def begins(self) -> None:
         if self.lost:

@@ -153,7 +153,8 @@ async def test_many(laboratory: Laboratory) -> None:
     answers = await asyncio.gather(*(laboratory.connects() for _user in range(200)))
     counting.cancel()
     assert ["ready"] * 200 == answers
-    assert 1 <= most <= THREADS
+    # A connection that was closed still counts until its process has ended.
+    assert 1 <= most <= 2 * THREADS
     laboratory.server.kill()
     while laboratory.connections():
         await asyncio.sleep(0.01)

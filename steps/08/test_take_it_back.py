@@ -418,6 +418,23 @@ async def test_check_of_users(watch, act, bob, carol, limits, deed, values):
     await other.stays()
 
 
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda bob: set_to(bob, is_superuser=True),
+        lambda bob: bob.user_permissions.add(permission("view_author")),
+    ],
+    ids=["saved", "permission"],
+)
+async def test_nobody_else(watch, act, bob, carol, author, deed):
+    """What concerns one user has no other user checked: that is left to the period."""
+    viewer, other = await watch(bob), await watch(carol)
+    await act("somebody changed a table", update, carol, is_active=False)
+    await act("bob came to see authors", deed, bob)
+    await viewer.comes_to_see(author)
+    await other.stays()
+
+
 async def test_spread(many_readers, start_server, join, act, limits, story):
     """The check of many is spread over its period."""
     limits(CHECK_PERIOD=0.5)

@@ -343,11 +343,14 @@ async def test_redis_breaks_off(link, channel, join, limits, alice, event):
     await channel.reaches(client, event)
 
 
-async def test_redis_comes_late(redis, channel, connect, probe, alice, event):
+async def test_redis_comes_late(redis, channel, connect, probe, limits, alice, event):
     """Server starts without Redis, and is ready when it is subscribed."""
+    limits(DATABASE_THREADS=1)
     redis.stops()
-    client = await connect()
+    client, stranger = await connect(), await connect()
     await client.sends(get_token(alice), "a valid token of alice")
+    await stranger.sends("not a token")
+    await stranger.is_closed(1008, "authentication failed")  # so alice is known, too
     await probe(client.server, "/healthz", 200)
     await probe(client.server, "/readyz", 503)
     await client.hears_nothing_more()

@@ -456,11 +456,12 @@ async def end(viewer):
 
 
 @pytest.fixture
-def about_everybody(shop, notices):
-    """A notice that asks for a check of everybody."""
+def about_everybody(shop, notices, limits):
+    """A notice that asks for a check of everybody, and nothing else does."""
     notices.came()
     shop.desk.permissions.add(shop.view_book)
     [notice] = notices.hears(1)
+    limits(CHECK_PERIOD=3600)
     return notice
 
 

@@ -49,7 +49,8 @@ class Laboratory:
         self.django("migrate", "--verbosity=0")
         self.token = self.django("shell", "--verbosity=0", "--command", TOKEN)
         runrealtime = ["-m", "django", "runrealtime", "--port", f"{self.port}"]
-        self.server = Process(runrealtime, self.environment, self.port)
+        log = folder / "server.log"
+        self.server = Process(runrealtime, self.environment, self.port, log)
 
     def django(self, *args: str) -> str:
         """Run a command of Django, and return what it prints."""

@@ -111,7 +111,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         except KeyboardInterrupt:
             return pytest.ExitCode.INTERRUPTED
         results.add(process.returncode)
-        if process.returncode and config.option.maxfail == 1:
+        if process.returncode and config.option.maxfail == 1:  # -x: stop at a failure
             break
     none = pytest.ExitCode.NO_TESTS_COLLECTED
     return max(results - {none}, default=none)

@@ -60,7 +60,7 @@ class Process:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 said = self.log.read_text()
                 raise RuntimeError(f"Nothing listens on port {self.port}: {said}")
-            time.sleep(0.02)
+            time.sleep(0.02)  # until the next look: a port tells nobody that it opens
 
     def kill(self) -> None:
         """End the process at once, as a power cut does."""

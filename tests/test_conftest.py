@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# What conftest.py must turn into failures: every way in which a test may not run.
 SUITE = """
 import pytest
 

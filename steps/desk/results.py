@@ -55,6 +55,8 @@ class Results:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        # Whether a behaviour has ended, and whether a step has failed, is known only
+        # while the tests run. What need not run counts neither way: it is skipped.
         if (step := end(item)) is not None and step <= self.level:
             self.tell("ended", item.nodeid)
             pytest.skip(f"the behaviour ended with step {step}")

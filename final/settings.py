@@ -14,6 +14,7 @@ AUTHENTICATION_BACKENDS = [
     "sesame.backends.ModelBackend",
 ]
 SESAME_MAX_AGE = 30  # seconds
+SESAME_TOKENS = ["sesame.tokens_v2"]  # the old format knows no scopes
 
 CACHES: dict[str, Any] = {
     "default": {

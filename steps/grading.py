@@ -162,6 +162,8 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "commands",
         "pages",
         "outages",
+        "faults",
+        "viewers",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 

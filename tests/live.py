@@ -118,10 +118,12 @@ class Live:
                 stdout=subprocess.DEVNULL,
                 check=True,
             )
+        is_command = (ROOT / code / "realtime/management").is_dir()  # from step 07 on
+        module = ["django", "runrealtime"] if is_command else ["realtime"]
         runserver = ["-m", "django", "runserver", "--noreload", f"localhost:{site}"]
         self.site = Process(runserver, environment, site, folder / "site.log")
         self.server = Process(
-            ["-m", "realtime", "--port", f"{server}"],
+            ["-m", *module, "--port", f"{server}"],
             environment,
             server,
             folder / "server.log",

@@ -5,6 +5,7 @@ and as its value a pair: the outcome, and the reason why it isn't green.
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+PORT = re.compile(r"(127\.0\.0\.1'?(?::|, ))\d{4,5}")
 GREEN, RED, SKIPPED, OUTGROWN = "green", "red", "skipped", "outgrown"
 
 
@@ -68,8 +70,8 @@ def outcome(report: pytest.CollectReport | pytest.TestReport) -> Outcome:
         return Outcome(SKIPPED, reason.removeprefix("Skipped: "))
     crash = getattr(report.longrepr, "reprcrash", None)
     reason = crash.message if crash else str(report.longrepr)
-    # The one thing in a reason that depends on the machine.
-    return Outcome(RED, reason.replace(sys.executable, "python"))
+    # What depends on the machine: where Python is, and which ports are free.
+    return Outcome(RED, PORT.sub(r"\1…", reason.replace(sys.executable, "python")))
 
 
 def read(file: Path) -> dict[str, Outcome]:

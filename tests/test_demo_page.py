@@ -51,7 +51,7 @@ def page_of(username: str, browser: Browser, site: str) -> Page:
 
 
 def test_page(demo: Demo, opened: Path, browser: Browser) -> None:
-    """The browser opens on the page; three users see there what they may see."""
+    """The browser opens on the page; three users see what they may, while they may."""
     address = demo.finds(r"Page +(http://localhost:\d+/realtime/)")
     assert f"{address}\n" == opened.read_text()
     site = address.removesuffix("/realtime/")
@@ -68,3 +68,9 @@ def test_page(demo: Demo, opened: Path, browser: Browser) -> None:
     ]:
         seen = page.locator("#events [data-field=model]")
         expect(seen).to_have_text(models, timeout=PATIENCE * 1000)
+    admin.goto(f"{site}/admin/auth/user/?q=carol")
+    admin.locator("#result_list").get_by_role("link", name="carol").click()
+    admin.get_by_label("Active").uncheck()
+    admin.get_by_role("button", name="Save", exact=True).click()
+    expect(carol.get_by_role("status")).to_contain_text("not allowed")
+    expect(bob.get_by_role("status")).to_have_text("Live")

@@ -1,9 +1,5 @@
-"""What an event says, and how it gets to the bus."""
+"""What an event says, and when it is sent."""
 
-import json
-import logging
-import time
-from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
@@ -11,12 +7,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import router, transaction
 from django.db.models import Model
 from django.utils import timezone, translation
-from django_redis import get_redis_connection
-from redis import RedisError
 
-logger = logging.getLogger("realtime.events")
-
-Event = dict[str, str | int]
+from .bus import BUS, Event, Message
+from .notices import Notice
 
 
 def publish(subject: Model, message: object, user: object = "") -> None:
@@ -53,61 +46,30 @@ def describe(
     }
 
 
-class Batch(list[Event]):
-    """Events of one transaction, which are sent together."""
+class Batch(list[Message]):
+    """Messages of one transaction, which are sent together, with one notice at most."""
+
+    def add(self, message: Message) -> None:
+        if not isinstance(message, Notice):
+            self.append(message)
+        elif isinstance(self[0], Notice):
+            self[0].update(message)
+        else:
+            self.insert(0, message)
 
     def send(self) -> None:
         BUS.send(self)
 
 
-def send_on_commit(event: Event, using: str) -> None:
-    """Send an event when the current transaction of a database is committed.
+def send_on_commit(message: Message, using: str) -> None:
+    """Send a message when the current transaction of a database is committed.
 
-    A savepoint that is rolled back takes its events with it: it has its own batches.
+    A savepoint that is rolled back takes its messages with it: it has its own batches.
     """
     connection = transaction.get_connection(using)
     for savepoints, hook, *_ in connection.run_on_commit[-1:]:
         batch = getattr(hook, "__self__", None)
         if isinstance(batch, Batch) and savepoints == set(connection.savepoint_ids):
-            batch.append(event)
+            batch.add(message)
             return
-    transaction.on_commit(Batch([event]).send, using=using, robust=True)
-
-
-class Bus:
-    """The Redis that carries the events, and how it is."""
-
-    def __init__(self) -> None:
-        self.lost = 0  # events, since Redis failed
-        self.pause_end = 0.0
-
-    def send(self, events: Collection[Event]) -> None:
-        """Send events, or lose them if Redis fails.
-
-        Then leave it alone, for ten times as long as it took to fail.
-        """
-        start = time.monotonic()
-        if start < self.pause_end:
-            self.lost += len(events)
-            return
-        try:
-            redis = get_redis_connection(settings.REALTIME_CACHE)
-            with redis.pipeline(transaction=False) as pipeline:
-                for event in events:
-                    pipeline.publish("events", json.dumps(event))
-                pipeline.execute()
-        except (RedisError, ValueError) as error:  # ValueError: an unreadable URL
-            if not self.lost:
-                # The error's text is left out, as it may quote a part of the URL.
-                name = type(error).__name__
-                logger.warning("Redis fails (%s): events are lost.", name)
-            self.lost += len(events)
-            end = time.monotonic()
-            self.pause_end = end + 10 * (end - start)
-        else:
-            if self.lost:
-                logger.warning("Redis works again: %d events were lost.", self.lost)
-                self.lost, self.pause_end = 0, 0.0
-
-
-BUS = Bus()
+    transaction.on_commit(Batch([message]).send, using=using, robust=True)

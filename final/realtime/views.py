@@ -1,19 +1,20 @@
 """A page that shows events as they happen, and the tokens that it connects with."""
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
-from sesame.utils import get_token
+
+from .access import make_token
+from .conf import conf
 
 
 @never_cache
 @login_required
 def feed(request: HttpRequest) -> HttpResponse:
     """Show the page, which contains a token of the user."""
-    context = {"token": get_token(request.user), "url": settings.REALTIME_URL}
+    context = {"token": make_token(request.user), "url": conf().url}
     response = render(request, "realtime/feed.html", context)
     response["Content-Security-Policy"] = "; ".join(
         [
@@ -21,7 +22,7 @@ def feed(request: HttpRequest) -> HttpResponse:
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self'",
-            f"connect-src 'self' {settings.REALTIME_URL}",
+            f"connect-src 'self' {conf().url}",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
@@ -42,6 +43,6 @@ def token(request: HttpRequest) -> HttpResponse:
     elif not request.user.is_authenticated:
         response = JsonResponse({"error": "not logged in"}, status=403)
     else:
-        response = JsonResponse({"token": get_token(request.user)})
+        response = JsonResponse({"token": make_token(request.user)})
     response["Cross-Origin-Resource-Policy"] = "same-origin"
     return response

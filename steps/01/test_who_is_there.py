@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sesame.utils import get_token
 from websockets.asyncio.client import connect as open_websocket
+
+from steps.fixtures.tokens import get_token
 
 NO_GREETING = "from step 03 on, users who are let in hear events instead of a greeting"
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import time_machine
 from django.utils.html import escape
-from sesame.utils import get_token
 
+from steps.fixtures.tokens import get_token
 from steps.grading import Unmet
 
 PAGE = "/realtime/"

@@ -11,6 +11,7 @@ from . import Problem
 
 ROOT = Path(__file__).parent.parent.parent
 SERVER = "realtime/server.py"
+COMMAND = "realtime/management/commands/runrealtime.py"
 STEPS = sorted(path.name for path in ROOT.glob("steps/[0-9][0-9]") if path.name > "00")
 
 
@@ -34,6 +35,13 @@ def find(given: str) -> Path:
 
 def has_server(folder: Path) -> bool:
     return (folder / SERVER).is_file()
+
+
+def server(folder: Path) -> list[str]:
+    """Return the module that runs the server: from step 07 on, a command of Django."""
+    if (folder / COMMAND).is_file():
+        return ["django", "runrealtime"]
+    return ["realtime"]
 
 
 def step_reached(folder: Path) -> str:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import DatabaseError, connection
-from sesame.utils import get_token
 
 from django_site.bookshop.management.commands.demo_data import PEOPLE
+from steps.fixtures.tokens import get_token
 
 from . import Problem, listed
 
@@ -36,7 +36,7 @@ class Person(NamedTuple):
 
     def token(self) -> str:
         """Return a new token, which proves to the server who they are."""
-        return str(get_token(self.user))
+        return get_token(self.user)
 
 
 def prepare() -> None:

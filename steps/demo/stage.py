@@ -22,6 +22,9 @@ WHAT_FOLLOWS = {
     "04": "From then on, bob hears of what alice does in the admin, if he may see it.",
     "05": "Open the page as alice. Open it in a private window as bob, and in another\n"
     "browser as carol. Change something in the admin: who may see it does, at once.",
+    "08": "Open the page as alice. Open it in a private window as bob, and in another\n"
+    "browser as carol. Change something in the admin: who may see it does, at once.\n"
+    "Then take bob's permission away there, or make carol inactive.",
 }
 
 
@@ -33,7 +36,8 @@ async def show(
     Return True. Raise Problem if one of them ends by itself, or alice is not heard of
     as she should.
     """
-    async with running("server", *server_command(options.server_port)) as server:
+    command = server_command(options.code, options.server_port)
+    async with running("server", *command) as server:
         server_url = await server.says(r"Listening on (ws://\S+/)")
         os.environ["REALTIME_URL"] = server_url  # where the pages of the site connect
         async with running("site", *site_command(options.site_port)) as site:
@@ -71,8 +75,8 @@ def site_command(port: int) -> list[str]:
     return ["-m", "django", "runserver", "--noreload", f"localhost:{port}"]
 
 
-def server_command(port: int) -> list[str]:
-    return ["-m", "realtime", "--port", f"{port}"]
+def server_command(code: Path, port: int) -> list[str]:
+    return ["-m", *folder.server(code), "--port", f"{port}"]
 
 
 def welcome(

@@ -164,6 +164,7 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "outages",
         "faults",
         "viewers",
+        "returns",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 
@@ -203,7 +204,6 @@ def redis_url(config: pytest.Config) -> str:
     from steps.memory import MemoryRedis, serve
 
     server = MemoryRedis(("127.0.0.1", 0))
-    server.daemon_threads = True
     serve(server)
     config.add_cleanup(server.server_close)
     config.add_cleanup(server.shutdown)

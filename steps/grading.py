@@ -75,6 +75,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a Redis server to use, such as redis://localhost:6379 "
         "(default: one in memory, started and stopped by the suite)",
     )
+    group.addoption(
+        "--bus",
+        metavar="CLASS",
+        help="the bus to grade, such as realtime.pubsub.PubSubBus, from step 09 on "
+        "(default: the one that the code has chosen)",
+    )
 
 
 def suites_named(config: pytest.Config) -> dict[str, list[str]]:

@@ -191,7 +191,7 @@ async def history(after: str) -> list[Entry] | None:
     arrivals = await BUS.history(after)
     if arrivals == [] and RECENT.since(after) is None:
         await RECENT.more.wait()  # the client was at a server that is faster than ours
-    return arrivals and [*map(Entry.of, arrivals)]
+    return None if arrivals is None else [*map(Entry.of, arrivals)]
 
 
 def is_large(entries: list[Entry]) -> bool:

@@ -271,16 +271,17 @@ async def test_unknown(come_back, channel, server_log, alice, event, after):
     server_log.tells_of_no_error()
 
 
-async def test_trimmed(kept, join, come_back, volumes, alice):
+async def test_trimmed(kept, join, start_server, come_back, volumes, alice):
     """Who was away for longer than history goes back is told so."""
     client = await join(alice)
     await client.is_live()
     await client.leaves()
     volumes(5)
     kept.is_trimmed(4)
-    back = await come_back(alice, client.place)
+    server = await start_server()
+    back = await come_back(alice, client.place, server)
     await back.is_live("resync")
-    again = await come_back(alice, back.place)
+    again = await come_back(alice, back.place, server)
     await again.is_live()
 
 

@@ -132,7 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if steps := [*suites_named(config)]:
         grade(config, steps)
-    elif config.option.code:
+    elif config.option.code and not config.option.file_or_dir:
         raise pytest.UsageError(
             "--code names the code to grade; name the suites that are to grade it: "
             f"pytest steps/01 --code {config.option.code}"

@@ -153,6 +153,13 @@ def test_no_suite(grade: Grade) -> None:
     )
 
 
+def test_other_tests(road: Path, grade: Grade) -> None:
+    """Tests that are no suite, such as those in a browser, may grade a folder, too."""
+    page = "def test_page(pytestconfig): assert 'mine' == pytestconfig.option.code\n"
+    write(road / "tests/test_page.py", page)
+    assert "1 passed" == summary(grade("tests/test_page.py", "--code", "mine"))
+
+
 @pytest.mark.parametrize("args", [["."], ["steps", "tests"], ["tests", "steps/01"]])
 def test_suites_and_other_tests(grade: Grade, args: list[str]) -> None:
     """Suites and the tests of the repository cannot be run in one go."""

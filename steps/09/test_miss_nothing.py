@@ -126,9 +126,10 @@ def see_orders(bob):
 
 
 async def test_revoked_meanwhile(
-    join, come_back, watch, act, volumes, bob, book, story
+    join, come_back, watch, act, limits, volumes, bob, book, story
 ):
     """Who loses a permission while they are told what they missed is told no more."""
+    limits(MAX_UNREAD=100_000)
     client = await join(bob)
     await client.is_live()
     place = client.place
@@ -141,8 +142,8 @@ async def test_revoked_meanwhile(
     await viewer.ceases_to_see(book)
     back.reads_on()
     await back.is_told("ready")
-    if (came := back.types.count("event")) == 300:
-        raise Unmet("no events that were not on their way yet", f"{came}", story)
+    if (came := back.types.count("event")) > 200:
+        raise Unmet("the events that were on their way", f"{came} events", story)
 
 
 async def test_idle(start_server, join, change, bob, order, story):

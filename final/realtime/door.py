@@ -24,7 +24,7 @@ class Door:
 
     async def verify(self, token: str) -> Access | None:
         """Return what the owner of a token may see, or None if it isn't valid."""
-        future = asyncio.get_running_loop().create_future()
+        future: Future[Access | None] = asyncio.get_running_loop().create_future()
         self.waiting[future] = token
         self.came.set()
         try:

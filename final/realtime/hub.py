@@ -78,7 +78,7 @@ class Hub:
 
     def who_sees(self, entry: Entry) -> set[Visible]:
         """Return the audiences that may see an event."""
-        audiences = {*self.viewers.get(entry.content_type_id, ())}
+        audiences = {*self.viewers.get(entry.content_type_id or 0, ())}
         if EVERYTHING in self.audiences:
             audiences.add(EVERYTHING)
         return audiences

@@ -5,8 +5,8 @@ import logging
 from asyncio import BaseTransport, TaskGroup, timeout
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs
 
 import django.db
@@ -117,6 +117,8 @@ async def handler(websocket: Connection) -> None:
     except Exception:
         logger.exception("A connection failed.")
         await websocket.close(1011)
+    finally:
+        websocket.forget()
 
 
 async def authenticate(websocket: Connection) -> Access:
@@ -131,7 +133,7 @@ async def authenticate(websocket: Connection) -> Access:
             refusal = Refused(1013, "try again later")
             if len(NEWCOMERS) >= conf().max_waiting:
                 raise refusal
-            del STRANGERS[websocket]
+            STRANGERS.pop(websocket, None)
             NEWCOMERS[websocket] = websocket.missed = Notice()
             token = "".join(part for part in parts if isinstance(part, str))
             access = await DOOR.verify(token)
@@ -153,7 +155,7 @@ def register(websocket: Connection, access: Access) -> None:
     if len(HUB.of_user.get(str(access.user_id), ())) >= conf().max_per_user:
         raise Refused(1013, "too many connections")
     HUB.join(websocket, access)
-    del NEWCOMERS[websocket]
+    NEWCOMERS.pop(websocket, None)
     websocket.received = 0
     logger.info("User %s connected.", access.user_id)
 
@@ -191,26 +193,32 @@ def place_of(websocket: ServerConnection) -> str | None:
 async def catch_up(websocket: Connection, after: str) -> list[Entry] | None:
     """Send a client what it missed, page by page; return the rest when it is small.
 
-    Return None if it cannot be known what it missed.
+    Return None if nobody knows what it missed.
     """
     try:
-        while (missed := RECENT.since(after)) is None or is_large(missed):
-            async with REPLAYS, timeout(conf().page_timeout):
-                if missed is None:
-                    history = await BUS.history(after)
-                    if history is None:
+        async with timeout(None) as websocket.deadline:  # which ends if the client goes
+            while (missed := RECENT.since(after)) is None or is_large(missed):
+                async with REPLAYS, timeout(conf().page_timeout):
+                    if missed is None and (missed := await history(after)) is None:
                         return None
-                    if not history:  # another server was faster than we are
-                        await RECENT.more.wait()
-                    missed = [*map(Entry.of, history)]
-                for each in missed[: conf().page_size]:
-                    if may_see(websocket, each):
-                        await websocket.send(each.text)
-                    after = str(each.id)
-                await asyncio.sleep(0)  # others get a turn
+                    for entry in missed[: conf().page_size]:
+                        if may_see(websocket, entry):
+                            await websocket.send(entry.text)
+                        after = str(entry.id)
+                    await asyncio.sleep(0)  # others get a turn
     except (BusFails, TimeoutError):
         raise Refused(1013, "try again later") from None
+    finally:
+        websocket.deadline = None
     return missed
+
+
+async def history(after: str) -> list[Entry] | None:
+    """Return the next entries after an id, as the bus has them, or None."""
+    arrivals = await BUS.history(after)
+    if arrivals == [] and RECENT.since(after) is None:
+        await RECENT.more.wait()  # the client was at a server that is faster than ours
+    return None if arrivals is None else [*map(Entry.of, arrivals)]
 
 
 def is_large(entries: list[Entry]) -> bool:
@@ -240,7 +248,7 @@ async def process_messages() -> None:
             for missed in NEWCOMERS.values():
                 missed.update(content)
             CHECKS.heed(content, HUB.concerned(content))
-        if HUB.size > conf().max_unread / 4:
+        if HUB.size > conf().max_unread / 20:
             await asyncio.sleep(0)  # so that others get a turn, and time to read
 
 
@@ -333,22 +341,24 @@ async def running(
     """
     silent = logging.getLogger("realtime.websockets")
     silent.setLevel(logging.CRITICAL)  # it would log every frame, tokens included
-    options: dict[str, Any] = {
-        "create_connection": Connection,
-        "process_request": answer_probe,
-        "origins": conf().origins,
-        "compression": None,
-        "max_size": conf().max_message_size,
-        "open_timeout": conf().token_timeout,
-        "ping_interval": None,  # one heart beats for all
-        "server_header": None,
-        "logger": silent,
-    }
     if unix is None:
-        serving = serve(handler, host, port, reuse_port=reuse_port, **options)
+        listen = partial(serve, host=host, port=port, reuse_port=reuse_port)
     else:
-        serving = unix_serve(handler, unix, **options)
-    async with serving as server, TaskGroup() as tasks:
+        listen = partial(unix_serve, path=unix)
+    async with (
+        listen(
+            handler,  # type: ignore[arg-type]  # its connections are ours
+            create_connection=Connection,
+            process_request=answer_probe,
+            origins=conf().origins,
+            compression=None,
+            max_size=conf().max_message_size,
+            open_timeout=conf().token_timeout,
+            ping_interval=None,  # one heart beats for all
+            logger=silent,
+        ) as server,
+        TaskGroup() as tasks,
+    ):
         jobs = [
             tasks.create_task(job)
             for job in [

@@ -89,6 +89,8 @@ class Hub:
         for entry in self.entries:
             for visible in self.who_sees(entry):
                 shares[visible].append(entry.frame)
+        if self.entries and self.entries[0].id:
+            metrics.observe_lag(self.entries[0].id)
         self.entries, self.size = [], 0
         for visible, share in shares.items():
             audience = self.audiences[visible]

@@ -1,5 +1,7 @@
 """What the server counts, for Prometheus: numbers, and nobody's name."""
 
+import time
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -33,6 +35,12 @@ RECONNECTS = Counter(
 LAG = Histogram(
     "realtime_lag_seconds", "From the event to its delivery.", registry=REGISTRY
 )
+
+
+def observe_lag(id: str) -> None:
+    """Note how old a message on a stream is: its id begins with the time in ms."""
+    then, _, _number = id.partition("-")
+    LAG.observe(max(0, time.time() - int(then) / 1000))
 
 
 def exposed() -> str:

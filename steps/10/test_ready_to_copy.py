@@ -1,0 +1,270 @@
+"""Ready to copy: the app tells what a project lacks, and is used in one line of it."""
+
+import re
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+from django.core import checks
+from django.urls import include, path
+
+from steps.grading import Unmet
+
+TAG = "realtime"  # manage.py check --tag realtime
+
+
+# What `manage.py check` tells
+
+
+class SystemChecks:
+    """What Django's system checks tell of the app."""
+
+    def __init__(self, settings, story):
+        self.settings = settings
+        self.story = story
+
+    def given(self, **values):
+        """Change settings; one that is to be left out is ``...``."""
+        for name, value in values.items():
+            if value is ...:
+                self.story.append(f"{name} was left out of the settings")
+                delattr(self.settings, name)
+            else:
+                self.story.append(f"{name} was set to {value!r}")
+                setattr(self.settings, name, value)
+
+    def tell(self, *expected, deploy=False):
+        """Expect messages with these ids, and no others; return their words."""
+        self.story.append(f"somebody ran manage.py check{' --deploy' * deploy}")
+        if TAG not in checks.registry.registry.tags_available(deploy):
+            raise Unmet(f"system checks with the tag {TAG!r}", "none", self.story)
+        came = checks.run_checks(tags=[TAG], include_deployment_checks=deploy)
+        ids = sorted(message.id for message in came)
+        if ids != sorted(f"realtime.{number}" for number in expected):
+            raise Unmet(f"the messages {[*expected]}", f"{ids}", self.story)
+        for message in came:
+            if not message.hint:
+                raise Unmet("a hint", f"none with {message.id}", self.story)
+        return " ".join(f"{message.msg} {message.hint}" for message in came)
+
+
+@pytest.fixture
+def system_checks(settings, story):
+    """What ``manage.py check`` tells of the app, with the settings of the code."""
+    return SystemChecks(settings, story)
+
+
+def contains(words, text, story):
+    """Expect some words in a text."""
+    if words not in text:
+        raise Unmet(f"{words!r} in the message", f"{text!r}", story)
+
+
+def test_good_settings(system_checks):
+    """The settings of the code need no message."""
+    system_checks.tell()
+
+
+def test_good_settings_for_production(system_checks):
+    """A site that is served over HTTPS, and names its origins, needs no message."""
+    system_checks.given(
+        REALTIME_URL="wss://example.com/live/",
+        REALTIME_ORIGINS=["https://example.com", re.compile("https://[a-z]+[.]test")],
+        SECURE_SSL_REDIRECT=True,
+    )
+    system_checks.tell(deploy=True)
+
+
+def test_unknown_setting(system_checks, story):
+    """A setting whose name is misspelt would be ignored: the right one is told."""
+    system_checks.given(REALTIME_ORIGIN=["https://example.com"])
+    contains("REALTIME_ORIGINS", system_checks.tell("E001"), story)
+
+
+def test_setting_of_another_app(system_checks, story):
+    """A setting that resembles none of ours is told, too."""
+    system_checks.given(REALTIME_XYZZY=1)
+    contains("REALTIME_XYZZY", system_checks.tell("E001"), story)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REALTIME_MAX_PER_USER", "20"),
+        ("REALTIME_MAX_PER_USER", 2.5),
+        ("REALTIME_MAX_PER_USER", True),
+        ("REALTIME_TOKEN_TIMEOUT", timedelta(seconds=10)),
+        ("REALTIME_CHANNEL", b"events"),
+        ("REALTIME_CHANNEL", None),
+    ],
+)
+def test_wrong_type(system_checks, story, name, value):
+    """A value of the wrong type is told, and which type is right."""
+    system_checks.given(**{name: value})
+    contains(name, system_checks.tell("E002"), story)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_not_positive(system_checks, story, value):
+    """A number that isn't above zero is told."""
+    system_checks.given(REALTIME_CHECK_PERIOD=value, REALTIME_MAX_STRANGERS=value)
+    words = system_checks.tell("E003", "E003")
+    contains("REALTIME_CHECK_PERIOD", words, story)
+    contains("REALTIME_MAX_STRANGERS", words, story)
+
+
+def test_whole_number_of_seconds(system_checks):
+    """A time may be a whole number, or a fraction."""
+    system_checks.given(REALTIME_PING_TIMEOUT=3, REALTIME_LONGEST_WAIT=0.5)
+    system_checks.tell()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/", "example.com:8888", "/live/", "ws://", "ws://a.test/#b"],
+)
+def test_address(system_checks, url):
+    """Browsers must be able to connect to the address of the server."""
+    system_checks.given(REALTIME_URL=url)
+    system_checks.tell("E004")
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "https://example.com",
+        ["example.com"],
+        ["https://example.com/"],
+        ["https://Example.com"],
+        [b"https://example.com"],
+        {"https://example.com": True},
+    ],
+)
+def test_origins(system_checks, origins):
+    """An origin that no browser sends is told."""
+    system_checks.given(REALTIME_ORIGINS=origins)
+    system_checks.tell("E005")
+
+
+def test_origins_of_programs(system_checks):
+    """None among the origins lets those in who have no page, and is no mistake."""
+    system_checks.given(REALTIME_ORIGINS=("http://localhost:8000", None))
+    system_checks.tell()
+
+
+def test_no_such_cache(system_checks, story):
+    """A cache that there is not is told."""
+    system_checks.given(REALTIME_CACHE="evnets")
+    contains("'evnets'", system_checks.tell("E006"), story)
+
+
+def test_cache_that_cannot_be_imported(system_checks, settings):
+    """A backend that there is not is told."""
+    cache = settings.CACHES["default"] | {"BACKEND": "django_redis.RedisCache"}
+    system_checks.given(CACHES={"default": cache})
+    system_checks.tell("E006")
+
+
+@pytest.mark.parametrize(
+    "backend", ["locmem.LocMemCache", "redis.RedisCache", "dummy.DummyCache"]
+)
+def test_wrong_cache(system_checks, backend):
+    """A cache that is not django-redis' is told, Django's own for Redis included."""
+    backend = f"django.core.cache.backends.{backend}"
+    cache = {"BACKEND": backend, "LOCATION": "redis://localhost:6379/1"}
+    system_checks.given(CACHES={"default": cache})
+    system_checks.tell("E007")
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["localhost:6379", "redis://:secret@localhost:64o9/1", ["redis://a", "redis://b"]],
+)
+def test_wrong_location(system_checks, settings, story, location):
+    """An address of Redis that isn't one is told, and not repeated: it has secrets."""
+    cache = settings.CACHES["default"] | {"LOCATION": location}
+    system_checks.given(CACHES={"default": cache})
+    words = system_checks.tell("E008")
+    if "secret" in words:
+        raise Unmet("a message without the password", words, story)
+
+
+def test_password_beside_the_location(system_checks, settings, story):
+    """A password that the server would not find is told, and not repeated."""
+    cache = settings.CACHES["default"]
+    options = cache["OPTIONS"] | {"PASSWORD": "secret"}
+    system_checks.given(CACHES={"default": cache | {"OPTIONS": options}})
+    words = system_checks.tell("E008")
+    if "secret" in words:
+        raise Unmet("a message without the password", words, story)
+
+
+@pytest.mark.parametrize("name", ["SOCKET_TIMEOUT", "SOCKET_CONNECT_TIMEOUT"])
+def test_no_timeout(system_checks, settings, story, name):
+    """Without a timeout, a Redis that hangs holds requests up: that is told."""
+    cache = settings.CACHES["default"]
+    options = {key: value for key, value in cache["OPTIONS"].items() if key != name}
+    system_checks.given(CACHES={"default": cache | {"OPTIONS": options}})
+    contains(name, system_checks.tell("W001"), story)
+
+
+def test_tokens_for_ever(system_checks):
+    """Tokens that never expire are told."""
+    system_checks.given(SESAME_MAX_AGE=None)  # as if it were left out
+    system_checks.tell("E009")
+
+
+def test_old_tokens(system_checks):
+    """The old format of tokens, which knows no scopes, is told."""
+    both = ["sesame.tokens_v2", "sesame.tokens_v1"]  # as if it were left out
+    system_checks.given(SESAME_TOKENS=both)
+    system_checks.tell("E010")
+
+
+@pytest.mark.parametrize(
+    "secure", ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"]
+)
+def test_plain_address_of_a_secure_site(system_checks, secure):
+    """A page that came over HTTPS may not open ws://: that is told."""
+    system_checks.given(**{secure: True})
+    system_checks.tell("W002")
+
+
+def test_any_origin(system_checks):
+    """In production, a server that answers the pages of all sites is told."""
+    system_checks.given(REALTIME_URL="wss://example.com/")
+    system_checks.tell("W003", deploy=True)
+    system_checks.tell()
+
+
+def test_users_without_permissions(system_checks, monkeypatch):
+    """A model of users that knows no permissions is told: nobody would see anything."""
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    from realtime import system_checks as module
+
+    monkeypatch.setattr(module, "get_user_model", lambda: AbstractBaseUser)
+    system_checks.tell("W004")
+
+
+def test_pages_left_out(system_checks):
+    """A project without the pages of the app is told: no page gets a token."""
+    system_checks.given(ROOT_URLCONF="django_site.urls")
+    system_checks.tell("W005")
+
+
+def test_no_admin(system_checks, settings):
+    """A project without the admin is told what becomes an event there."""
+    apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    urls = ModuleType("urls")
+    urls.urlpatterns = [path("", include("realtime.urls"))]
+    system_checks.given(INSTALLED_APPS=apps, ROOT_URLCONF=urls)
+    system_checks.tell("I001")
+
+
+@pytest.mark.parametrize("urls", [..., None])
+def test_server_alone(system_checks, settings, urls):
+    """A project that has no pages, and only runs the server, needs none of that."""
+    apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    system_checks.given(INSTALLED_APPS=apps, ROOT_URLCONF=urls)
+    system_checks.tell()

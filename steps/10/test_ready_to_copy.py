@@ -5,9 +5,14 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core import checks
+from django.http import HttpResponse
+from django.template import Context, RequestContext, Template
+from django.template.backends.django import get_installed_libraries
 from django.urls import include, path
 
+from steps.fixtures.pages import Page
 from steps.grading import Unmet
 
 TAG = "realtime"  # manage.py check --tag realtime
@@ -268,3 +273,66 @@ def test_server_alone(system_checks, settings, urls):
     apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
     system_checks.given(INSTALLED_APPS=apps, ROOT_URLCONF=urls)
     system_checks.tell()
+
+
+# `{% realtime %}` in a template
+
+
+@pytest.fixture
+def page_of(rf, story):
+    """A function that renders the tag in the page of a user, or of nobody."""
+
+    def page_of(user, /, **context):
+        if "realtime" not in get_installed_libraries():
+            raise Unmet("a library of template tags called realtime", "none", story)
+        request = rf.get("/")
+        request.user = user or AnonymousUser()
+        story.append(f"a page of {user} contained {{% realtime %}}")
+        template = Template("{% load realtime %}{% realtime %}")
+        html = template.render(RequestContext(request, context))
+        return Page(HttpResponse(html), story)
+
+    return page_of
+
+
+def test_tag(page_of, is_valid, bob, settings):
+    """The tag gives a page of the project a token, the addresses, and the client."""
+    settings.REALTIME_URL = "wss://example.com/live/"
+    page = page_of(bob)
+    is_valid(page.data("token"), bob)
+    page.has_data("url", "wss://example.com/live/")
+    page.has_data("token-url", "/realtime/token/")
+    page.shows('type="module"')
+    page.has_its_files()
+
+
+def test_tag_has_no_inline_code(page_of, bob):
+    """The tag needs no exception from a policy that forbids inline code."""
+    page_of(bob).has_no_inline_code()
+
+
+def test_tag_for_nobody(page_of, story):
+    """Where nobody is logged in, the tag leaves no trace."""
+    if html := page_of(None).html.strip():
+        raise Unmet("nothing", html, story)
+
+
+def test_tag_without_request(page_of, bob, story):
+    """In a template that knows no request, such as a mail, the tag leaves no trace."""
+    page_of(bob)
+    html = Template("{% load realtime %}{% realtime %}").render(Context())
+    if html.strip():
+        raise Unmet("nothing", html, story)
+
+
+def test_tag_on_the_page_about_another_user(page_of, is_valid, bob, carol):
+    """A page that shows another user has a token of the one who looks at it."""
+    is_valid(page_of(bob, user=carol, object=carol).data("token"), bob)
+
+
+def test_tag_escapes(page_of, bob, settings, story):
+    """What the settings contain can't break out of the tag."""
+    settings.REALTIME_URL = 'ws://localhost/"><script>alert(1)</script>'
+    page = page_of(bob)
+    page.has_data("url", settings.REALTIME_URL)
+    page.has_no_inline_code()

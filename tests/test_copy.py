@@ -13,7 +13,13 @@ from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
+from urllib.request import (
+    BaseHandler,
+    HTTPCookieProcessor,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 import pytest
 from websockets.sync.client import connect
@@ -128,9 +134,10 @@ class Project:
 class Browser:
     """A browser in which somebody uses the admin."""
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str, *handlers: BaseHandler) -> None:
         self.site = site
-        self.opener = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
+        cookies = HTTPCookieProcessor(CookieJar())
+        self.opener = build_opener(cookies, ProxyHandler({}), *handlers)
 
     def reads(self, path: str) -> str:
         """Return the HTML of a page."""
@@ -141,7 +148,8 @@ class Browser:
         page = self.reads(path)
         token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
         data = urlencode(form | {"csrfmiddlewaretoken": token}).encode()
-        response = self.opener.open(f"{self.site}{path}", data)
+        request = Request(f"{self.site}{path}", data, {"Referer": self.site})
+        response = self.opener.open(request)
         return str(response.url.removeprefix(self.site))
 
 

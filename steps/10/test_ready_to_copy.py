@@ -1,19 +1,23 @@
 """Ready to copy: the app tells what a project lacks, and is used in one line of it."""
 
+import asyncio
 import re
+from contextlib import suppress
 from datetime import timedelta
 from types import ModuleType
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core import checks
+from django.db import transaction
 from django.http import HttpResponse
 from django.template import Context, RequestContext, Template
 from django.template.backends.django import get_installed_libraries
 from django.urls import include, path
 
+from django_site.bookshop.models import Author
 from steps.fixtures.pages import Page
-from steps.grading import Unmet
+from steps.grading import PATIENCE, Unmet
 
 TAG = "realtime"  # manage.py check --tag realtime
 
@@ -336,3 +340,112 @@ def test_tag_escapes(page_of, bob, settings, story):
     page = page_of(bob)
     page.has_data("url", settings.REALTIME_URL)
     page.has_no_inline_code()
+
+
+# What a project tests its notifications with
+
+
+@pytest.fixture
+def testing():
+    """The module with which a project tests its notifications."""
+    from realtime import testing
+
+    return testing
+
+
+def test_captured_events(testing, alice, book, bus, story):
+    """What a project publishes in a block of code is collected, and goes nowhere."""
+    from realtime.events import publish
+
+    with testing.captured_events() as events:
+        publish(book, "Sold.", user=alice)
+        publish(book, "Sold out.", user=alice)
+    came = [(event["object"], event["message"], event["user"]) for event in events]
+    if came != [("Emma", "Sold.", "alice"), ("Emma", "Sold out.", "alice")]:
+        raise Unmet("both events", came, story)
+    bus.hears_of()
+
+
+@pytest.mark.django_db
+def test_captured_in_a_test_case(testing, story):
+    """In a test case of Django, whose transaction never ends, it is the same."""
+    from realtime.events import publish
+
+    with testing.captured_events() as events:
+        publish(Author.objects.create(name="Mary Shelley"), "Found.")
+    if [event["object"] for event in events] != ["Mary Shelley"]:
+        raise Unmet("an event about 'Mary Shelley'", events, story)
+
+
+def test_captured_and_rolled_back(testing, book, story):
+    """What is rolled back within the block is not collected."""
+    from realtime.events import publish
+
+    with testing.captured_events() as events:
+        with suppress(ZeroDivisionError), transaction.atomic():
+            publish(book, "Sold.")
+            raise ZeroDivisionError
+    if events:
+        raise Unmet("no events", events, story)
+
+
+def test_captured_notices(testing, bob, story):
+    """That a user changes is no event."""
+    with testing.captured_events() as events:
+        bob.save()
+    if events:
+        raise Unmet("no events", events, story)
+
+
+async def test_connected(testing, many_readers, bob, carol, book, change, story):
+    """A test connects users to a server, and learns who hears of what."""
+    async with testing.connected(bob, carol) as [bobs, carols]:
+        await change(book)
+        event = await bobs.hears()
+        if event["object"] != "Emma":
+            raise Unmet("an event about 'Emma'", event, story)
+        await carols.hears_nothing()
+        await bobs.hears_nothing()
+
+
+async def test_connected_hears_something(testing, many_readers, bob, book, change):
+    """A test that expects a user to hear nothing fails if they do."""
+    async with testing.connected(bob) as [client]:
+        await change(book)
+        with pytest.raises(AssertionError, match="Emma"):
+            await client.hears_nothing()
+
+
+async def test_connected_from_a_page(testing, many_readers, bob, settings, story):
+    """The server may be choosy about origins: clients come from one of them."""
+    settings.REALTIME_ORIGINS = [None, "https://example.com"]
+    async with testing.connected(bob) as [client]:
+        came = client.websocket.request.headers["Origin"]
+    if came != "https://example.com":
+        raise Unmet("a client with an origin", came, story)
+
+
+async def test_stalled(testing, many_readers, bob, book, limits, story):
+    """A client that stops reading is cut off, and a test can see that."""
+    from realtime.events import publish
+
+    limits(MAX_UNREAD=10_000)
+    async with testing.connected(bob) as [client]:
+        client.stops_reading()
+        story.append("bob stopped reading, and many events came")
+        async with asyncio.timeout(4 * PATIENCE):
+            while client.server.CONNECTIONS:
+                await asyncio.to_thread(publish, book, 10_000 * "Sold. ")
+
+
+@pytest.mark.parametrize("fault", ["redis_down", "redis_hanging"])
+def test_redis_fails(testing, book, bus, django_log, fault):
+    """Without Redis, what a project does works; later, its events arrive again."""
+    from realtime.events import publish
+
+    with getattr(testing, fault)():
+        publish(book, "Sold.")
+    django_log.warns(1, "events are lost")
+    bus.hears_of()
+    publish(book, "Sold again.")
+    bus.hears_of(book)

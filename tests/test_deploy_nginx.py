@@ -25,8 +25,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.live import PASSWORD, ROOT, Live, Process, free_port, running
 from tests.nginx import SITE, Nginx, adapted, running_nginx
-from tests.readme import blocks
 from tests.test_copy import Browser
+from tests.tutorial.readme import blocks
 
 HEARTBEAT = 0.2  # seconds, in the place of 20
 IDLE = 1  # second, in the place of 60, until nginx closes a silent connection

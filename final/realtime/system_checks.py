@@ -16,9 +16,11 @@ from django.core import checks
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.checks import CheckMessage, Error, Info, Warning
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 from django_redis.cache import RedisCache
 from redis import ConnectionPool
 
+from .bus import Bus
 from .conf import Conf, conf
 
 Messages = Iterator[CheckMessage]
@@ -29,7 +31,7 @@ ORIGIN = re.compile(r"[a-z]+://[^/?#\sA-Z]+")  # as browsers write it
 
 def register() -> None:
     """Have Django ask for all checks; ``--tag realtime`` asks for these alone."""
-    for check in [names, values, addresses, cache, tokens, users, pages]:
+    for check in [names, values, addresses, bus, tokens, users, pages]:
         checks.register(check, "realtime")
     checks.register(strangers, "realtime", deploy=True)
 
@@ -99,8 +101,23 @@ def is_origin(value: object) -> bool:
     return value is None or isinstance(value, re.Pattern)
 
 
-def cache(**kwargs: Any) -> Messages:
-    """Tell of a cache that does not lead both Django and the server to Redis."""
+def bus(**kwargs: Any) -> Messages:
+    """Tell of a bus that is none, or that does not lead both its ends to Redis."""
+    try:
+        kind = import_string(str(conf().bus))
+    except ImportError:
+        kind = None
+    if not (isinstance(kind, type) and issubclass(kind, Bus)):
+        yield Error(
+            f"REALTIME_BUS is {conf().bus!r}.",
+            hint="It has to be the dotted path of a class that inherits Bus.",
+            id="realtime.E011",
+        )
+    elif kind.send is Bus.send:  # or it knows another way than the cache
+        yield from cache()
+
+
+def cache() -> Messages:
     alias = str(conf().cache)
     try:
         backend = caches[alias]

@@ -217,6 +217,22 @@ def test_no_timeout(system_checks, settings, story, name):
     contains(name, system_checks.tell("W001"), story)
 
 
+@pytest.mark.parametrize("bus", ["realtime.NoBus", "nowhere.Bus", "realtime.conf.Conf"])
+def test_wrong_bus(system_checks, bus):
+    """A bus that cannot be imported, or is none, is told."""
+    system_checks.given(REALTIME_BUS=bus)
+    system_checks.tell("E011")
+
+
+def test_bus_without_redis(system_checks):
+    """A bus of another kind needs no cache of django-redis."""
+    system_checks.given(
+        REALTIME_BUS="realtime.testing.MemoryBus",
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+    )
+    system_checks.tell()
+
+
 def test_tokens_for_ever(system_checks):
     """Tokens that never expire are told."""
     system_checks.given(SESAME_MAX_AGE=None)  # as if it were left out
@@ -308,6 +324,26 @@ def test_tag(page_of, is_valid, bob, settings):
     page.has_data("token-url", "/realtime/token/")
     page.shows('type="module"')
     page.has_its_files()
+
+
+def test_tag_knows_the_place(page_of, bob, book):
+    """The page knows what was the last event when it was made."""
+    from realtime.events import publish
+
+    before = page_of(bob).data("after")
+    publish(book, "Sold.")
+    if (after := page_of(bob).data("after")) == before:
+        raise Unmet("another place after another event", after, [])
+
+
+def test_tag_while_redis_hangs(page_of, bob, redis, stopwatch):
+    """While Redis hangs, one page may wait for it, and those after it don't."""
+    redis.hangs()
+    with stopwatch.learns():
+        page_of(bob).lacks_data("after")
+    with stopwatch.compares():
+        for _page in range(6):
+            page_of(bob).lacks_data("after")
 
 
 def test_tag_has_no_inline_code(page_of, bob):
@@ -414,6 +450,26 @@ async def test_connected_hears_something(testing, many_readers, bob, book, chang
         await change(book)
         with pytest.raises(AssertionError, match="Emma"):
             await client.hears_nothing()
+
+
+async def test_connected_waits(testing, many_readers, bob, event):
+    """An event that is still on its way is one that they hear."""
+    from realtime.bus import bus_of_django
+    from realtime.conf import conf
+
+    async with testing.connected(bob) as [client]:
+        bus_of_django(conf().bus).send([event])
+        with pytest.raises(AssertionError, match="Emma"):
+            await client.hears_nothing()
+
+
+async def test_connected_passes_over(testing, many_readers, bob, book, change, story):
+    """A client passes over signs of life, and whatever else is no event."""
+    async with testing.connected(bob) as [client]:
+        client.inbox.put_nowait({"type": "ping"})
+        await change(book)
+        if (event := await client.hears())["object"] != "Emma":
+            raise Unmet("an event about 'Emma'", event, story)
 
 
 async def test_connected_from_a_page(testing, many_readers, bob, settings, story):

@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 
 from ..access import make_token
+from ..bus import bus_of_django
 from ..conf import conf
 
 register = template.Library()
@@ -19,4 +20,5 @@ def realtime(context: template.Context) -> dict[str, Any]:
     user = getattr(context.get("request"), "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    return {"token": make_token(user), "url": conf().url}
+    after = bus_of_django(conf().bus).newest()
+    return {"token": make_token(user), "url": conf().url, "after": after}

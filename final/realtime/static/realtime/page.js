@@ -4,19 +4,25 @@
  *     document.addEventListener("realtime:event", ({ detail }) => {
  *       console.log(detail.object, detail.message);
  *     });
+ *     document.addEventListener("realtime:resync", () => location.reload());
  *
  * Style sheets may read the state: `[data-realtime="waiting"] .offline { … }`.
  */
 
 import { Connection } from "./client.js";
 
-const { url, token, tokenUrl } = document.getElementById("realtime").dataset;
+const { url, token, tokenUrl, after } = document.getElementById("realtime").dataset;
+
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(`realtime:${name}`, { detail }));
+}
 
 new Connection({
   url,
   token,
   tokenUrl,
-  onEvent: (detail) =>
-    document.dispatchEvent(new CustomEvent("realtime:event", { detail })),
+  after,
+  onEvent: (event) => tell("event", event),
   onState: (state) => (document.documentElement.dataset.realtime = state),
+  onResync: () => tell("resync"),
 }).start();

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.tutorial.document import PARSER
-from tests.tutorial.surroundings import ROOT
+from .document import PARSER
+from .surroundings import ROOT
 
 TEXT = (ROOT / "final" / "README.md").read_text()
 

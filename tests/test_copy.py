@@ -26,6 +26,7 @@ from websockets.sync.client import connect
 
 from tests.newest import newest_python
 from tests.real_redis import running_redis
+from tests.tutorial.readme import blocks
 
 FINAL = Path(__file__).parent.parent / "final"
 
@@ -40,6 +41,15 @@ TOKEN = """
 from django.contrib.auth.models import User
 from {app}.access import make_token
 print(make_token(User.objects.get(username="bob")))
+"""
+
+PAGE = """
+from django.contrib.auth.models import User
+from django.template import RequestContext, Template
+from django.test import RequestFactory
+request = RequestFactory().get("/")
+request.user = User.objects.get(username="bob")
+print(Template("{% load realtime %}{% realtime %}").render(RequestContext(request)))
 """
 
 SHARED = """
@@ -216,7 +226,7 @@ def hears_of_a_group(token: str, socket_url: str, browser: Browser) -> None:
     """Expect an event, over a socket, about a group that is added in the admin."""
     with connect(socket_url, proxy=None) as websocket:
         websocket.send(token)
-        assert {"type": "ready"} == json.loads(websocket.recv(timeout=10))
+        assert "ready" == json.loads(websocket.recv(timeout=10))["type"]
         path = browser.submits("/admin/auth/group/add/", name="Editors")
         assert "/admin/auth/group/" == path
         event = json.loads(websocket.recv(timeout=10))
@@ -243,6 +253,24 @@ def test_copy(shop: Project, app: str) -> None:
         alice = alice_in_the_admin(site)
         assert "You are <strong>alice</strong>" in alice.reads("/realtime/")
         hears_of_a_group(shop.executes(TOKEN.format(app=app)), socket_url, alice)
+        page = shop.executes(PAGE)
+        [script] = re.findall('src="(.+?)"', page)
+        assert "new Connection" in alice.reads(script)
+        assert "data-after=" in page  # from the bus, which is found by its default
+
+
+@pytest.mark.parametrize("app", ["realtime", "live"])
+def test_checks_and_tests(shop: Project, app: str) -> None:
+    """A new project has nothing to complain of, and passes the tests of the README."""
+    shop.takes_app(app)
+    shop.takes_settings(lines_to_paste(app))
+    shop.takes_pages(app)
+    shop.runs("manage.py", "check", "--fail-level=INFO")
+    [tests] = blocks("Test", "python")
+    tests = tests.replace("from realtime.", f"from {app}.")
+    (shop.folder / "tests.py").write_text(tests)
+    shop.environment["REDIS_URL"] = "redis://localhost:1/0"  # where nobody listens
+    shop.runs("manage.py", "test", "--verbosity=0")
 
 
 def test_slim_project(shop: Project, slim: Project) -> None:

@@ -35,6 +35,7 @@ def blocks(title: str, language: str) -> list[str]:
 
 def rows(title: str) -> Iterator[list[str]]:
     """Yield the rows of the tables under a heading, without their heads."""
-    for line in section(title).splitlines():
-        if line.startswith("| ") and not line.startswith("| ---"):
+    lines = [line for line in section(title).splitlines() if line.startswith("| ")]
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if not line.startswith("| ---") and not after.startswith("| ---"):
             yield [cell.strip() for cell in line.strip("|").split(" | ")]

@@ -270,7 +270,8 @@ def test_checks_and_tests(shop: Project, app: str) -> None:
     tests = tests.replace("from realtime.", f"from {app}.")
     (shop.folder / "tests.py").write_text(tests)
     shop.environment["REDIS_URL"] = "redis://localhost:1/0"  # where nobody listens
-    shop.runs("manage.py", "test", "--verbosity=0")
+    names = re.findall(r"^class (\w+)", tests, re.MULTILINE)
+    shop.runs("manage.py", "test", *(f"tests.{name}" for name in names))
 
 
 def test_slim_project(shop: Project, slim: Project) -> None:

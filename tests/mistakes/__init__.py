@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from steps.desk.folders import code
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(Path(__file__).parent.glob("*.patch"))
 EXPLANATION = re.compile(
@@ -62,9 +64,9 @@ def make(mistake: Mistake, folder: Path) -> None:
 
     Raise ValueError if the patch doesn't apply.
     """
-    step = ROOT / "steps" / mistake.step
+    graded = code(mistake.step)
     shutil.copytree(
-        step,
+        graded,
         folder,
         dirs_exist_ok=True,
         ignore=shutil.ignore_patterns("test_*", "__pycache__"),
@@ -78,9 +80,8 @@ def make(mistake: Mistake, folder: Path) -> None:
     )
     if process.returncode:
         complaint = process.stderr.strip()
-        raise ValueError(
-            f"{mistake.patch.name} does not apply to steps/{mistake.step}: {complaint}"
-        )
+        where = graded.relative_to(ROOT)
+        raise ValueError(f"{mistake.patch.name} does not apply to {where}: {complaint}")
 
 
 def grade(mistake: Mistake, folder: Path) -> str:

@@ -170,6 +170,7 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "outages",
         "faults",
         "viewers",
+        "crowds",
         "returns",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from . import metrics
 from .conf import conf
 from .logs import warn
 from .notices import Notice
@@ -123,7 +124,7 @@ class Bus(ABC):
         wait = SHORTEST_WAIT
         while True:
             try:
-                async with connection() as redis:
+                async with connection(conf().listen_url or primary()) as redis:
                     async for arrival in self.listen(redis):
                         self.begins()
                         wait = SHORTEST_WAIT
@@ -138,6 +139,7 @@ class Bus(ABC):
             return
         if self.redis_lost:
             logger.warning("Redis is back: events arrive again.")
+            metrics.RECONNECTS.inc()
         else:
             logger.info("Listening to %r on Redis.", conf().channel)
         self.redis_lost = False
@@ -163,10 +165,15 @@ def bus_of_django(path: str) -> Bus:
     return new_bus()
 
 
-def connection() -> Redis:
+def primary() -> str:
+    """Return the URL of the Redis that Django writes to."""
+    return str(settings.CACHES[conf().cache]["LOCATION"])
+
+
+def connection(url: str) -> Redis:
     """Return a connection to Redis that does nothing behind our back."""
     return Redis.from_url(
-        settings.CACHES[conf().cache]["LOCATION"],
+        url,
         socket_connect_timeout=conf().ping_timeout,
         socket_timeout=conf().ping_timeout,
         retry=Retry(NoBackoff(), 0),

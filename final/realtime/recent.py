@@ -6,6 +6,7 @@ from collections import OrderedDict
 from itertools import takewhile
 from typing import NamedTuple
 
+from . import frames
 from .bus import Arrival
 from .conf import conf
 
@@ -16,6 +17,7 @@ class Entry(NamedTuple):
     id: str | None
     content_type_id: int | None = None
     text: str = ""
+    frame: bytes = b""  # of the text
 
     @classmethod
     def of(cls, arrival: Arrival) -> "Entry":
@@ -25,7 +27,7 @@ class Entry(NamedTuple):
             return cls(id)
         place = {} if id is None else {"id": id}
         text = json.dumps({"type": "event"} | place | event)
-        return cls(id, int(event["content_type_id"]), text)
+        return cls(id, int(event["content_type_id"]), text, frames.text(text))
 
 
 class Recent:

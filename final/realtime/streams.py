@@ -10,7 +10,17 @@ from django_redis import get_redis_connection
 from redis import RedisError
 from redis.asyncio import Redis
 
-from .bus import Arrival, Bus, BusFails, Gap, Message, read, written
+from .bus import (
+    Arrival,
+    Bus,
+    BusFails,
+    Gap,
+    Message,
+    connection,
+    primary,
+    read,
+    written,
+)
 from .conf import conf
 from .notices import Notice
 
@@ -62,16 +72,25 @@ class StreamBus(Bus):
                 self.last_id = id.decode()
                 yield Arrival(self.last_id, understood(fields))
             if not entries:
-                wait = min(conf().ping_interval, conf().ping_timeout / 2)
-                await self.redis.xread(
-                    {conf().channel: self.last_id}, count=1, block=ceil(1000 * wait)
-                )
+                await self.more(self.last_id)
 
     async def position(self) -> str:
-        """Return the id of the last entry. If there is none, make one."""
-        entries = await self.redis.xrevrange(conf().channel, count=1)
-        newest = entries[0][0] if entries else await self.write(self.redis, BEGINNING)
-        return str(newest.decode())
+        """Return the id of the last entry. If there is none, make one.
+
+        A replica takes nothing: it hears of what is given to the primary.
+        """
+        while not (entries := await self.redis.xrevrange(conf().channel, count=1)):
+            async with connection(primary()) as redis:
+                await self.write(redis, BEGINNING)
+            await self.more("0-0")
+        return str(entries[0][0].decode())
+
+    async def more(self, after: str) -> None:
+        """Wait a moment for what comes after an id."""
+        wait = min(conf().ping_interval, conf().ping_timeout / 2)
+        await self.redis.xread(
+            {conf().channel: after}, count=1, block=ceil(1000 * wait)
+        )
 
     async def history(self, after: str) -> list[Arrival] | None:
         try:

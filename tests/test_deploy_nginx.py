@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +24,7 @@ from urllib.request import (
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.live import PASSWORD, ROOT, Live, Process, free_port, running
 from tests.nginx import SITE, Nginx, adapted, running_nginx
@@ -242,3 +245,32 @@ class Stay(HTTPRedirectHandler):
 
 def refusing_to_follow() -> OpenerDirector:
     return build_opener(ProxyHandler({}), Stay)
+
+
+def test_unix_socket(deployment: Deployment, tmp_path: Path) -> None:
+    """nginx reaches a server on a Unix socket, too."""
+    path, live = tmp_path / "1.sock", deployment.live
+    server = subprocess.Popen(
+        [sys.executable, *live.server.arguments[:-2], "--unix", path],
+        cwd=ROOT,
+        env=live.server.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    upstream = {r"server 127.0.0.1:1;": f"server unix:{path};"}
+    https, site = free_port(), live.site.port
+    with server, running_nginx(tmp_path, https, site, [1], upstream) as nginx:
+        assert server.stdout is not None
+        assert f"{path}" in server.stdout.readline()
+        try:
+            origin = deployment.nginx.https  # as the settings name it
+            with connect(
+                nginx.wss,
+                origin=Origin(origin),
+                ssl=nginx.context,
+                proxy=None,
+            ) as websocket:
+                websocket.send(deployment.token())
+                assert "ready" == json.loads(websocket.recv(timeout=20))["type"]
+        finally:
+            server.terminate()

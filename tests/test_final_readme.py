@@ -53,6 +53,15 @@ def test_settings() -> None:
     assert printed(fields) == [name for name, _default, _what in written]
 
 
+def test_metrics() -> None:
+    """The table has every metric, as Prometheus shows it, with its own words."""
+    told = [f"{words(name)} {what}" for name, what in rows("Metrics")]
+    code = "from realtime.metrics import exposed; print(exposed())"
+    lines = [line for line in printed(code) if line.startswith("# HELP ")]
+    seen = [line.removeprefix("# HELP ") for line in lines if "_created" not in line]
+    assert seen == told
+
+
 def test_checks() -> None:
     """The table has every message of the checks; each is expected by a test."""
     told = [words(row[0]) for row in rows("What `manage.py check` tells")]

@@ -135,13 +135,14 @@ def cache() -> Messages:
             id="realtime.E007",
         )
         return
-    location = settings.CACHES[alias].get("LOCATION")
     options = settings.CACHES[alias].get("OPTIONS", {})
-    if not is_redis(location) or "PASSWORD" in options:
+    location = conf().listen_url or settings.CACHES[alias].get("LOCATION")
+    hidden = "PASSWORD" in options and not conf().listen_url
+    if not is_redis(location) or hidden:
         yield Error(
-            f"The server cannot connect to the cache {alias!r} as Django does.",
-            hint="LOCATION has to be one address, with the password in it: "
-            "redis://:password@localhost:6379/1",
+            f"The server cannot connect to Redis as Django does ({alias!r}).",
+            hint="LOCATION, or REALTIME_LISTEN_URL, has to be one address, with the "
+            "password in it: redis://:password@localhost:6379/1",
             id="realtime.E008",
         )
     timeouts = {"SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"}

@@ -208,6 +208,23 @@ def test_password_beside_the_location(system_checks, settings, story):
         raise Unmet("a message without the password", words, story)
 
 
+def test_wrong_listen_url(system_checks):
+    """The address of another Redis for the servers has to be one."""
+    system_checks.given(REALTIME_LISTEN_URL="replica:6379")
+    system_checks.tell("E008")
+
+
+def test_listen_url(system_checks, settings):
+    """Servers that listen elsewhere need not find what only Django knows."""
+    cache = settings.CACHES["default"]
+    options = cache["OPTIONS"] | {"PASSWORD": "secret"}
+    system_checks.given(
+        CACHES={"default": cache | {"OPTIONS": options}},
+        REALTIME_LISTEN_URL="redis://:secret@replica:6379/1",
+    )
+    system_checks.tell()
+
+
 @pytest.mark.parametrize("name", ["SOCKET_TIMEOUT", "SOCKET_CONNECT_TIMEOUT"])
 def test_no_timeout(system_checks, settings, story, name):
     """Without a timeout, a Redis that hangs holds requests up: that is told."""

@@ -19,8 +19,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from steps.desk.folders import code
-
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(Path(__file__).parent.glob("*.patch"))
 EXPLANATION = re.compile(
@@ -62,11 +60,13 @@ def read(patch: Path) -> Mistake:
 def make(mistake: Mistake, folder: Path) -> None:
     """Copy the code of the step to a folder, and make the mistake in it.
 
-    Raise ValueError if the patch doesn't apply.
+    A step that has none grades final/. Raise ValueError if the patch doesn't apply.
     """
-    graded = code(mistake.step)
+    step = ROOT / "steps" / mistake.step
+    if not (step / "settings.py").exists():
+        step = ROOT / "final"
     shutil.copytree(
-        graded,
+        step,
         folder,
         dirs_exist_ok=True,
         ignore=shutil.ignore_patterns("test_*", "__pycache__"),
@@ -80,8 +80,9 @@ def make(mistake: Mistake, folder: Path) -> None:
     )
     if process.returncode:
         complaint = process.stderr.strip()
-        where = graded.relative_to(ROOT)
-        raise ValueError(f"{mistake.patch.name} does not apply to {where}: {complaint}")
+        raise ValueError(
+            f"{mistake.patch.name} does not apply to {step.relative_to(ROOT)}: {complaint}"
+        )
 
 
 def grade(mistake: Mistake, folder: Path) -> str:

@@ -190,3 +190,8 @@ def settled(pid: int, patience: float = PATIENCE) -> bool:
         quiet = quiet + 1 if after - before < little * pause else 0
         before = after
     return True
+
+
+def available_cores() -> set[int]:
+    """Return the cores that this process may use."""
+    return os.sched_getaffinity(0)

@@ -22,7 +22,7 @@ from tests.bench.measures import Measures
 from tests.bench.options import Options, from_command_line
 from tests.bench.peers import Peer
 from tests.bench.processes import Trouble
-from tests.bench.stand import PER_USER, Place, Stand
+from tests.bench.stand import Place, Stand
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def measure(
         peer.prepare()
         stand = Stand(place, peer)
         with stand.resources:
-            stand.prepare(max(100, -(-options.work.crowd // PER_USER)))
+            stand.prepare(options.work.crowd)
             measures = Measures(stand, figures, options.work, progress.measure)
             measures.run(options.measures)
     except Trouble as trouble:

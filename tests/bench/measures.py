@@ -7,12 +7,11 @@ from tests.bench import processes
 from tests.bench.figures import Figures
 from tests.bench.work import FEW, Work
 from tests.bench.processes import Trouble
-from tests.bench.stand import Result, Stand, Watch
+from tests.bench.stand import Result, Stand, Watch, users_for
 
 GENERATOR_BOUND = "generator-bound"
 INCOMPLETE = "not all delivered in time"
 LOST = "not all delivered"
-USERS = 100  # who connect, again and again
 UNSEEN_RATE = 500  # events a second
 LARGE = 16_384  # bytes of an event that fills buffers
 LARGE_RATE = 50  # events a second
@@ -72,7 +71,7 @@ class Measures:
         for _ in range(3):
             stand.settle()
             before = processes.cpu_time(stand.server.pid)
-            stand.connect(self.work.clients, USERS)
+            stand.connect(self.work.clients)
             cpu = processes.cpu_time(stand.server.pid) - before
             self.add("connects", self.work.clients / cpu)
             stand.probe()
@@ -126,16 +125,16 @@ class Measures:
 
     def crowd(self) -> None:
         """Measure what depends on the number of connections, up to many."""
-        stand = self.stand
-        stand.connect(FEW)
+        stand, users = self.stand, users_for(self.work.crowd)
+        stand.connect(FEW, users)
         stand.probe()
         self.unseen("unseen_few")
         stand.settle()
         before = processes.memory(stand.server.pid)
-        stand.connect(self.work.clients - FEW)
+        stand.connect(self.work.clients - FEW, users)
         stand.probe()
         self.unseen("unseen")
-        stand.connect(self.work.crowd - self.work.clients)
+        stand.connect(self.work.crowd - self.work.clients, users)
         stand.settle()
         each = (processes.memory(stand.server.pid) - before) / (self.work.crowd - FEW)
         self.add("memory", each / 1_024)
@@ -149,10 +148,8 @@ class Measures:
             return
         count = self.work.unseen
         for _ in range(3):
-            before = processes.cpu_time(self.stand.server.pid)
-            self.stand.publish(count, UNSEEN_RATE, visible=False)
-            cpu = processes.cpu_time(self.stand.server.pid) - before
-            self.add(figure, cpu / count * 1e6)
+            result = self.stand.publish(count, UNSEEN_RATE, visible=False)
+            self.add(figure, result.cpu / count * 1e6)
 
     def stalled(self) -> None:
         """Publish large events, first to clients that read, then also to one that doesn't."""

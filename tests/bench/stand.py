@@ -1,5 +1,6 @@
 """A test stand: one peer's server, a publisher, and a crowd of clients."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from tests.bench.figures import is_bound
 from tests.bench.peers import Peer
 from tests.bench.processes import Helper, Process, Trouble, cpu_time, settled
 
+USERS = 100  # who share the connections
 PER_USER = 20  # connections at most: what final/ allows
 SLICE = 500  # clients that connect with tokens of the same moment
 EVENT_SIZE = 256  # bytes, of the JSON that is published
@@ -69,9 +71,9 @@ class Stand:
             )
         )
 
-    def prepare(self, users: int) -> None:
-        """Make a database with some users."""
-        self.publisher.ask("prepare", users=users)
+    def prepare(self, clients: int) -> None:
+        """Make a database with users enough for some clients."""
+        self.publisher.ask("prepare", users=users_for(clients))
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -94,9 +96,8 @@ class Stand:
         if not settled(self.server.pid):
             raise Trouble("The server never comes to rest.")
 
-    def connect(self, clients: int, users: int = 100, **options: Any) -> None:
+    def connect(self, clients: int, users: int = USERS, **options: Any) -> None:
         """Connect more clients, until the server has registered them all."""
-        users = max(users, -(-(self.clients + clients) // PER_USER))
         while clients > 0:
             tokens = self.publisher.ask(
                 "tokens", count=min(clients, SLICE), users=users, first=self.clients
@@ -164,6 +165,11 @@ class Stand:
             cpu=cpu_time(self.server.pid) - cpu,
             is_bound=is_bound(load, came["wall"]),
         )
+
+
+def users_for(clients: int) -> int:
+    """Return how many users it takes for some clients."""
+    return max(USERS, math.ceil(clients / PER_USER))
 
 
 class Watch:

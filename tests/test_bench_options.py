@@ -78,9 +78,7 @@ def test_clients() -> None:
 
 
 @pytest.mark.parametrize("number", ["9", "many", "1000000"])
-def test_bad_number_of_clients(
-    number: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_number_of_clients(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Fewer than ten clients, or more than there can be, are refused."""
     assert "--clients" in refused(capsys, "--clients", number)
 
@@ -109,4 +107,6 @@ def test_help_teaches() -> None:
         text=True,
         check=True,
     ).stdout
-    assert [] == [name for name in [*MEASURES, *PEERS, "make bench"] if name not in said]
+    assert [] == [
+        name for name in [*MEASURES, *PEERS, "make bench"] if name not in said
+    ]

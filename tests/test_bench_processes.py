@@ -16,6 +16,7 @@ from tests.bench.processes import (
     cpu_time,
     descriptors,
     free_port,
+    generator,
     memory,
     settled,
     starting,
@@ -47,6 +48,17 @@ def test_cores() -> None:
     assert (3, 5, 7) == cores({7, 5, 3})
     assert (3, 5, 5) == cores({5, 3})
     assert (3, 3, 3) == cores({3})
+
+
+def test_helper_that_dies() -> None:
+    """A child that has died is told from one that is slow."""
+    with generator() as helper:
+        helper.popen.kill()
+        helper.popen.wait()
+        with pytest.raises(Trouble, match="The load generator is gone"):
+            helper.tell("close")
+        with pytest.raises(Trouble, match="The load generator is gone"):
+            helper.answer()
 
 
 def test_pinned(idle: Process) -> None:

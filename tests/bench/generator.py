@@ -35,9 +35,7 @@ class Client:
     def __init__(self, port: int, token: str, stalled: bool) -> None:
         self.socket = socket.socket()
         if stalled:
-            self.socket.setsockopt(
-                socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER
-            )
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER)
         self.socket.settimeout(TIMEOUT)
         self.socket.connect(("127.0.0.1", port))
         self.token = token
@@ -144,7 +142,9 @@ class Crowd:
                 return
             client.socket.send(frames.masked(client.token.encode(), frames.TEXT))
             client.stage = GREETING
-        if client.stage == GREETING and (not self.greeted or batch and batch.greetings):
+        if client.stage == GREETING and (
+            not self.greeted or (batch and batch.greetings)
+        ):
             client.stage = OPEN
             client.expected = self.first
             self.beginning.discard(client.socket.fileno())

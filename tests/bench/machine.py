@@ -13,7 +13,10 @@ PACKAGES = [
     *["channels", "channels_redis", "daphne", "django", "redis", "uvicorn", "uvloop"],
     "websockets",
 ]
-PROGRAMS = {"node": ["node", "--version"], "redis-server": ["redis-server", "--version"]}
+PROGRAMS = {
+    "node": ["node", "--version"],
+    "redis-server": ["redis-server", "--version"],
+}
 
 
 def description() -> dict[str, Any]:

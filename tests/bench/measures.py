@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from tests.bench import processes
 from tests.bench.figures import Figures
-from tests.bench.work import FEW, Work
 from tests.bench.processes import Trouble
 from tests.bench.stand import Result, Stand, Watch, users_for
+from tests.bench.work import FEW, Work
 
 GENERATOR_BOUND = "generator-bound"
 INCOMPLETE = "not all delivered in time"
@@ -152,7 +152,7 @@ class Measures:
             self.add(figure, result.cpu / count * 1e6)
 
     def stalled(self) -> None:
-        """Publish large events, first to clients that read, then also to one that doesn't."""
+        """Publish large events to clients that read, then also to one that doesn't."""
         stand, seconds = self.stand, self.work.seconds
         if stand.peer.name == "bare":
             self.leave_out("stalled", "it waits for ever")
@@ -185,9 +185,7 @@ class Measures:
             return
         stand.connect(1, stalled=True)
         with Watch(stand.server.pid) as watch:
-            after = stand.publish(
-                2 * rate * seconds, rate, seconds=2 * seconds + 10
-            )
+            after = stand.publish(2 * rate * seconds, rate, seconds=2 * seconds + 10)
         self.add_stalled("flood", before, after, watch)
 
     def add_stalled(
@@ -207,5 +205,13 @@ class Measures:
 
 MEASURES = {
     name: getattr(Measures, name).__doc__
-    for name in ["connects", "burst", "latency", "sustained", "crowd", "stalled", "flood"]
+    for name in [
+        "connects",
+        "burst",
+        "latency",
+        "sustained",
+        "crowd",
+        "stalled",
+        "flood",
+    ]
 }

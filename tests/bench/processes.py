@@ -17,7 +17,9 @@ __all__ = ["free_port", "listens"]
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 30  # seconds
-CPUCLOCK_SCHED = 2  # how Linux numbers the clocks of other processes: <linux/posix-timers.h>
+CPUCLOCK_SCHED = (
+    2  # how Linux numbers the clocks of other processes: <linux/posix-timers.h>
+)
 
 
 class Trouble(Exception):
@@ -105,8 +107,11 @@ class Helper:
     def tell(self, do: str, **arguments: Any) -> None:
         """Have something done, and don't wait."""
         assert self.popen.stdin is not None
-        self.popen.stdin.write(json.dumps({"do": do} | arguments) + "\n")
-        self.popen.stdin.flush()
+        line = json.dumps({"do": do} | arguments) + "\n"
+        try:
+            os.write(self.popen.stdin.fileno(), line.encode())
+        except BrokenPipeError:
+            raise Trouble(f"The {self.name} is gone.") from None
 
     def answer(self) -> dict[str, Any]:
         """Wait for a reply."""

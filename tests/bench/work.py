@@ -22,7 +22,7 @@ class Work:
     @classmethod
     def quick(cls) -> "Work":
         """Return a size for a first impression."""
-        return cls(100, repetitions=5, patience=2, seconds=3, unseen=250, readers=20)
+        return cls(100, repetitions=3, patience=2, seconds=2, unseen=100, readers=10)
 
     def with_clients(self, clients: int) -> "Work":
         """Return the same for another number of clients."""

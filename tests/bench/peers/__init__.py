@@ -63,7 +63,12 @@ class Peer:
 def all_peers(code: str) -> list[Peer]:
     """Return this project, which is in a code folder, and all its peers."""
     channels = [channels_peer(server, layer) for server in SERVERS for layer in LAYERS]
-    return [code_peer("final", code), code_peer("how-to", "steps/04"), *channels, *bare()]
+    return [
+        code_peer("final", code),
+        code_peer("how-to", "steps/04"),
+        *channels,
+        *unacquainted(),
+    ]
 
 
 def code_peer(name: str, code: str) -> Peer:
@@ -71,7 +76,9 @@ def code_peer(name: str, code: str) -> Peer:
     is_command = (ROOT / code / "realtime" / "management").is_dir()  # from step 07 on
     has_publish = (ROOT / code / "realtime" / "events.py").is_file()  # from step 06 on
     says_ready = (ROOT / code / "realtime" / "urls.py").is_file()  # from step 05 on
-    module = ["django", "runrealtime", "--host=127.0.0.1"] if is_command else ["realtime"]
+    module = (
+        ["django", "runrealtime", "--host=127.0.0.1"] if is_command else ["realtime"]
+    )
     return Peer(
         name=name,
         title=f"this project ({code})" if name == "final" else f"the how-to ({code})",
@@ -101,7 +108,7 @@ def channels_peer(server: str, layer: str) -> Peer:
     )
 
 
-def bare() -> list[Peer]:
+def unacquainted() -> list[Peer]:
     """Return the peers that know no users."""
     return [
         Peer(
@@ -128,9 +135,7 @@ def require_packages(*names: str) -> None:
         try:
             version(name)
         except PackageNotFoundError:
-            raise Trouble(
-                f"{name} is not installed: pip install --group bench"
-            ) from None
+            raise Trouble(f"{name} is not installed: make bench installs it") from None
 
 
 def install_node_packages() -> None:
@@ -138,7 +143,10 @@ def install_node_packages() -> None:
     for program in ["node", "npm"]:
         if shutil.which(program) is None:
             raise Trouble(f"{program} is not installed: apt install nodejs npm")
-    lock, installed = NODE / "package-lock.json", NODE / "node_modules/.package-lock.json"
+    lock, installed = (
+        NODE / "package-lock.json",
+        NODE / "node_modules/.package-lock.json",
+    )
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     try:

@@ -22,9 +22,9 @@ GREETING = b'\x81\x11{"type": "ready"}'
 
 def events(data: bytes) -> tuple[list[bytes], bytes]:
     """Return the events in what Redis sends to a subscriber, and an incomplete rest."""
-    found = []
+    found: list[bytes] = []
     while True:
-        head, mark, tail = data.partition(b"$7\r\nmessage\r\n$6\r\nevents\r\n$")
+        _head, mark, tail = data.partition(b"$7\r\nmessage\r\n$6\r\nevents\r\n$")
         size, end, tail = tail.partition(b"\r\n")
         if not mark or not end or len(tail) < int(size) + 2:
             return found, data

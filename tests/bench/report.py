@@ -112,16 +112,27 @@ def markdown(figures: Figures) -> str:
 
 
 def show(figures: Figures, console: Console) -> None:
-    """Show the report in a terminal."""
-    for titles, rows in tables(figures):
-        table = Table(show_edge=False)
-        table.add_column(titles[0])
-        for title in titles[1:]:
-            table.add_column(title, justify="right")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-        console.print()
+    """Show the report in a terminal, which may be narrow."""
+    signs = signs_of(figures)
+    for name, figure in FIGURES.items():
+        table = Table(title=figure.title, title_justify="left", box=None)
+        table.add_column("", min_width=24)
+        table.add_column("times as good as", justify="right", style="bold")
+        table.add_column("measured", justify="right")
+        table.add_column("")
+        for peer in measured(figures):
+            if (value := figures.median(peer, name)) is not None:
+                ratio = figures.ratio(OURS, peer, name) if peer != OURS else None
+                notes = " ".join(signs[note] for note in figures.notes(peer, name))
+                table.add_row(
+                    figures.peers[peer],
+                    digits(ratio) if ratio else "",
+                    figure.shown(value),
+                    notes,
+                )
+        if table.row_count:
+            console.print(table)
+            console.print()
     for remark in remarks(figures):
         console.print(remark)
 

@@ -64,7 +64,7 @@ def starting(
     command: list[str],
     environment: Mapping[str, str],
     port: int,
-    core: int,
+    core: int | None,
     log: Path,
     cwd: Path = ROOT,
 ) -> Iterator[Process]:

@@ -157,6 +157,8 @@ class Measures:
         if stand.peer.name == "bare":
             self.leave_out("stalled", "it waits for ever")
             return
+        # What a server remembers of events is no cost of a client.
+        stand.publish(self.work.unseen * 2, UNSEEN_RATE, size=LARGE, visible=False)
         stand.connect(self.work.readers)
         stand.probe()
         count = LARGE_RATE * seconds

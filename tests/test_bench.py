@@ -1,6 +1,7 @@
 """The benchmark runs from end to end, on a load that is over in seconds."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,16 +21,16 @@ TINY = ["--quick", "--clients", "10"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run."""
     folder = tmp_path_factory.mktemp("bench")
-    run = bench(folder, *MEASURES, "final")
+    run = bench(folder, "--only", *MEASURES, "final")
     (folder / "said").write_text(run.stdout)
     return folder
 
 
-def bench(folder: Path, *only: str) -> subprocess.CompletedProcess[str]:
+def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the benchmark, which goes well."""
     command = [sys.executable, "-m", "tests.bench", *TINY, "--out", str(folder)]
     run = subprocess.run(
-        [*command, "--only", *only],
+        [*command, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -49,7 +50,7 @@ def figures(folder: Path) -> Figures:
 def others(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     """The figures of a run with the how-to and the bare limit."""
     folder = tmp_path_factory.mktemp("bench")
-    bench(folder, "how-to", "bare", "connects", "burst")
+    bench(folder, "--only", "how-to", "bare", "connects", "burst")
     return Figures.read(folder / "figures.json")
 
 
@@ -67,6 +68,16 @@ def test_others(others: Figures) -> None:
     assert {"burst"} == {*others.values["bare"]}
     assert {"bare": {"connects": "it knows no users"}} == others.left_out
     assert others.ratio("bare", "how-to", "burst")
+
+
+def test_added(folder: Path, figures: Figures, tmp_path: Path) -> None:
+    """A run can add to what an earlier one has measured of other peers."""
+    shutil.copy(folder / "figures.json", tmp_path)
+    bench(tmp_path, "--add", "--only", "bare", "burst")
+    both = Figures.read(tmp_path / "figures.json")
+    assert ["final", "bare"] == [*both.peers]
+    assert figures.values["final"] == both.values["final"]
+    assert ["burst"] == [*both.values["bare"]]
 
 
 def test_repetitions(figures: Figures) -> None:

@@ -93,6 +93,16 @@ def test_file_for_people(figures: Figures, tmp_path: Path) -> None:
     assert ([300, 100, 200], 200) == (burst["values"], burst["median"])
 
 
+def test_forget(figures: Figures) -> None:
+    """What is measured again is forgotten first, and all else is kept."""
+    figures.note("final", "burst", "generator-bound")
+    figures.leave_out("final", "everything", "it broke")
+    figures.forget(["final"])
+    assert ["how-to"] == [*figures.values]
+    assert ({}, {}) == (figures.noted, figures.left_out)
+    assert ["final", "how-to"] == [*figures.peers]
+
+
 def test_unknown_figure(figures: Figures) -> None:
     """A figure that nobody can explain is an error."""
     with pytest.raises(KeyError):

@@ -88,6 +88,12 @@ def test_out(tmp_path: Path) -> None:
     assert tmp_path == parsed("--out", str(tmp_path)).out
 
 
+def test_add(tmp_path: Path) -> None:
+    """A run may add to what an earlier one has measured; by default, it doesn't."""
+    assert not parsed().add
+    assert parsed("--add").add
+
+
 def test_code() -> None:
     """Another code folder can stand for this project."""
     assert "steps/08" == parsed("--code", "steps/08").peers[0].code

@@ -20,7 +20,7 @@ from tests.bench import machine, processes, report
 from tests.bench.figures import Figures
 from tests.bench.measures import Measures
 from tests.bench.options import Options, from_command_line
-from tests.bench.peers import Peer
+from tests.bench.peers import Peer, all_peers
 from tests.bench.processes import Trouble
 from tests.bench.stand import Place, Stand
 
@@ -30,9 +30,8 @@ def main() -> int:
     options = from_command_line()
     console = Console(highlight=False)
     processes.raise_limits()
-    peers = {peer.name: peer.title for peer in options.peers}
-    figures = Figures(machine.description(), peers)
     options.out.mkdir(parents=True, exist_ok=True)
+    figures = figures_of(options)
     try:
         with showing(console, options) as progress, taking_place() as place:
             for peer in options.peers:
@@ -48,6 +47,20 @@ def main() -> int:
     report.show(figures, console)
     console.print(f"\nAll of this is in {options.out}/")
     return 0
+
+
+def figures_of(options: Options) -> Figures:
+    """Return no figures yet, or those of other peers that an earlier run has added."""
+    peers = {peer.name: peer.title for peer in options.peers}
+    file = options.out / "figures.json"
+    if not options.add or not file.exists():
+        return Figures(machine.description(), peers)
+    figures = Figures.read(file)
+    figures.forget(peers)
+    titles = figures.peers | peers
+    order = [peer.name for peer in all_peers("final")]
+    figures.peers = {name: titles[name] for name in order if name in titles}
+    return figures
 
 
 def measure(

@@ -1,6 +1,7 @@
 """The figures: how they are kept, summed up and compared."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -72,6 +73,12 @@ class Figures:
     def leave_out(self, peer: str, what: str, why: str) -> None:
         """Keep why something is not measured."""
         self.left_out.setdefault(peer, {})[what] = why
+
+    def forget(self, peers: Collection[str]) -> None:
+        """Forget what is known about some peers, but for their titles."""
+        for known in (self.values, self.noted, self.left_out):
+            for peer in peers:
+                known.pop(peer, None)
 
     def median(self, peer: str, figure: str) -> float | None:
         """Return the median of a figure, or None if it was not measured."""

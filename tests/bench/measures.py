@@ -179,6 +179,9 @@ class Measures:
         if not stand.peer.knows_users:
             self.leave_out("flood", "it knows no users")
             return
+        if self.fails_at(rate):
+            self.leave_out("flood", f"it doesn't keep up with {rate:,} events a second")
+            return
         stand.connect(self.work.clients)
         stand.probe()
         before = stand.publish(rate * 2, rate, seconds=4)
@@ -189,6 +192,13 @@ class Measures:
         with Watch(stand.server.pid) as watch:
             after = stand.publish(2 * rate * seconds, rate, seconds=2 * seconds + 10)
         self.add_stalled("flood", before, after, watch)
+
+    def fails_at(self, rate: int) -> bool:
+        """Tell whether it is known already that a rate is too high."""
+        name = self.stand.peer.name
+        at_most = self.figures.median(name, f"sustained_{rate}")
+        is_known = self.figures.median(name, f"sustained_{self.work.rates[0]}")
+        return is_known is not None and (at_most is None or at_most > 1_000)
 
     def add_stalled(
         self, name: str, before: Result, after: Result, watch: Watch

@@ -26,6 +26,7 @@ examples:
   make bench ARGS="--quick"                       a first impression, 3 minutes
   make bench ARGS="--only final how-to"           all measures of two peers
   make bench ARGS="--only burst final channels"   one measure; beginnings will do
+  make bench ARGS="--add --only node"             one peer again, beside the rest
 
 The server has a core for itself. The clients, the publisher and Redis have another. If
 that one is full, the clients set the pace: the figure is marked generator-bound. Run
@@ -43,6 +44,7 @@ class Options:
     measures: set[str]
     work: Work
     out: Path
+    add: bool
 
 
 def from_command_line(arguments: Sequence[str] | None = None) -> Options:
@@ -70,7 +72,7 @@ def from_command_line(arguments: Sequence[str] | None = None) -> Options:
             f"--clients: at least {FEW}, and five times as many must be able to "
             f"connect: this machine allows {most:,} open files (ulimit -Hn)"
         )
-    return Options(peers, measures, work, given.out)
+    return Options(peers, measures, work, given.out, given.add)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -113,5 +115,10 @@ def command_line() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where to put figures.json, table.md and the plots "
         "(default: bench-results/)",
+    )
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="keep what figures.json in that folder says about other peers",
     )
     return parser

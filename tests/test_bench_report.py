@@ -89,6 +89,14 @@ def test_nothing_to_compare(figures: Figures) -> None:
     assert "times" not in report.markdown(figures)
 
 
+def test_summary(figures: Figures) -> None:
+    """The summary has a row for each peer: what was measured, and the ratio."""
+    table = rows(report.summary(figures))
+    assert ["", "burst", "one event", "connecting", "memory"] == table[0]
+    assert ["this project", "3,000,000/s", "10 ms", "–", "–"] in table
+    assert ["the how-to", "100,000/s (30 ×)", "8 ms (0.8 ×)", "–", "–"] in table
+
+
 def test_terminal(figures: Figures) -> None:
     """The terminal shows the same, however narrow it is."""
     console = Console(file=StringIO(), width=80, record=True)
@@ -101,9 +109,9 @@ def test_terminal(figures: Figures) -> None:
 def test_files(figures: Figures, tmp_path: Path) -> None:
     """Everything is written to a folder: the figures, the table, and the plots."""
     report.write(figures, tmp_path)
-    assert {"figures.json", "table.md", "deliveries.png", "latency.png"} == {
-        file.name for file in tmp_path.iterdir()
-    }
+    assert {
+        *["deliveries.png", "figures.json", "latency.png", "summary.md", "table.md"]
+    } == {file.name for file in tmp_path.iterdir()}
     for plot in tmp_path.glob("*.png"):
         assert plot.read_bytes().startswith(b"\x89PNG")
 
@@ -112,6 +120,6 @@ def test_no_plot_of_nothing(figures: Figures, tmp_path: Path) -> None:
     """There is no plot of what was not measured."""
     figures.values = {"final": {"memory": [8.0]}}
     report.write(figures, tmp_path)
-    assert ["figures.json", "memory.png", "table.md"] == sorted(
+    assert ["figures.json", "memory.png", "summary.md", "table.md"] == sorted(
         file.name for file in tmp_path.iterdir()
     )

@@ -12,6 +12,12 @@ from tests.bench.figures import FIGURES, Figures, digits
 
 OURS = "final"
 NOTHING = "–"
+SUMMARY = {
+    "burst": "burst",
+    "latency": "one event",
+    "connects": "connecting",
+    "memory": "memory",
+}
 SIGNS = "¹²³⁴⁵⁶⁷⁸⁹"
 
 
@@ -104,11 +110,30 @@ def markdown(figures: Figures) -> str:
     """Return the report in Markdown."""
     parts = []
     for titles, rows in tables(figures):
-        rule = ["---", *["---:" for _title in titles[1:]]]
-        parts.append(
-            "\n".join(f"| {' | '.join(row)} |" for row in [titles, rule, *rows])
-        )
+        parts.append(in_markdown(Rows(titles, rows)))
     return "\n\n".join([*parts, *remarks(figures)]) + "\n"
+
+
+def in_markdown(table: Rows) -> str:
+    """Return a table in Markdown."""
+    rule = ["---", *["---:" for _title in table.titles[1:]]]
+    lines = [table.titles, rule, *table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def summary(figures: Figures) -> str:
+    """Return a small table, with how many times as good this project is as each."""
+    rows = []
+    for peer in measured(figures):
+        cells = []
+        for name in SUMMARY:
+            value = figures.median(peer, name)
+            cell = NOTHING if value is None else FIGURES[name].shown(value)
+            if peer != OURS and (ratio := figures.ratio(OURS, peer, name)):
+                cell += f" ({digits(ratio)} ×)"
+            cells.append(cell)
+        rows.append([figures.peers[peer], *cells])
+    return in_markdown(Rows(["", *SUMMARY.values()], rows))
 
 
 def show(figures: Figures, console: Console) -> None:
@@ -141,4 +166,5 @@ def write(figures: Figures, folder: Path) -> None:
     """Write the figures, the report and the plots to a folder."""
     figures.write(folder / "figures.json")
     (folder / "table.md").write_text(markdown(figures))
+    (folder / "summary.md").write_text(summary(figures) + "\n")
     plots.draw(figures, folder)

@@ -260,7 +260,7 @@ def main() -> int:
     console.print("\nAssumed:\n", style="bold")
     table = Table(box=None, show_header=False)
     for name, text in HELP.items():
-        table.add_row(f"--{OPTIONS[name]} {getattr(assumed, name):,g}", text)
+        table.add_row(f"--{OPTIONS[name]}", f"{getattr(assumed, name):,.12g}", text)
     console.print(table)
     return 0
 
@@ -278,7 +278,7 @@ def command_line() -> argparse.ArgumentParser:
             type=float,
             default=field.default,
             metavar="N",
-            help=f"{HELP[field.name]} (default: {field.default:,g})",
+            help=f"{HELP[field.name]} (default: {field.default:,.12g})",
         )
     parser.add_argument(
         "--figures",

@@ -11,6 +11,7 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy
@@ -52,12 +53,12 @@ class Batch:
         self.data = data
         scan = frames.scan(data)
         marks = [mark for mark in scan.marks if first <= mark[0] < first + count]
-        self.numbers = [number for number, _sent in marks]
+        numbers = [number for number, _sent in marks]
         self.sent = [sent for _number, sent in marks]
-        self.gaps = sum(
-            before + 1 != after
-            for before, after in zip(self.numbers, self.numbers[1:], strict=False)
-        )
+        self.size = len(marks)
+        self.first = numbers[0] if numbers else 0
+        self.next = numbers[-1] + 1 if numbers else 0
+        self.gaps = sum(before + 1 != after for before, after in pairwise(numbers))
         self.greetings = scan.greetings
         self.pings = scan.pings
         self.is_closing = scan.close_code is not None
@@ -190,6 +191,7 @@ class Crowd:
         self.first = self.count = self.wanted = 0
         self.received = self.disorder = self.lost = 0
         self.recent: dict[tuple[int, bytes], Batch] = {}
+        self.last = Batch(b"", 0, 0)
         self.batches: list[tuple[Sequence[int], Sequence[int]]] = []
 
     def hear(self, client: Client) -> None:
@@ -210,17 +212,16 @@ class Crowd:
             self.proceed(client)
             if not (data := client.rest) or client.stage == HANDSHAKE:
                 return
-        key = len(data), data[:HEAD_SIZE]
-        batch = self.recent.get(key)
-        if batch is None or batch.data != data:
-            batch = self.understand(key, data)
+        batch = self.last
+        if batch.data != data:
+            batch = self.last = self.understood(data)
         client.rest = batch.rest
-        if batch.numbers:
+        if batch.size:
             batch.arrivals.append(time.monotonic_ns())
-            self.received += len(batch.numbers)
-            if batch.gaps or batch.numbers[0] != client.expected:
+            self.received += batch.size
+            if batch.gaps or batch.first != client.expected:
                 self.disorder += max(1, batch.gaps)
-            client.expected = batch.numbers[-1] + 1
+            client.expected = batch.next
         if client.stage == GREETING:
             self.proceed(client, batch)
         for content in batch.pings:
@@ -228,12 +229,16 @@ class Crowd:
         if batch.is_closing:
             self.lose(client)
 
-    def understand(self, key: tuple[int, bytes], data: bytes) -> Batch:
-        """Find out what some bytes say, and remember it for a while."""
+    def understood(self, data: bytes) -> Batch:
+        """Return what some bytes say, and remember it for a while."""
+        key = len(data), data[:HEAD_SIZE]
+        batch = self.recent.get(key)
+        if batch is not None and batch.data == data:
+            return batch
         if len(self.recent) > 256:
             self.recent.clear()
         batch = self.recent[key] = Batch(data, self.first, self.count)
-        if batch.numbers:
+        if batch.size:
             self.batches.append((batch.sent, batch.arrivals))
         return batch
 

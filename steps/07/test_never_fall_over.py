@@ -281,6 +281,7 @@ async def test_forged(channel, join, alice, event):
     forged = event | {"type": "ready", "script": "alert(1)"}
     channel.publishes(json.dumps(forged).encode(), "an event with more keys")
     came = json.loads(await client.gets("an event about 'Emma'"))
+    came.pop("id", None)  # from step 09 on, the bus gives each event one
     assert {"type": "event"} | event == came
 
 
@@ -337,8 +338,9 @@ async def test_redis_breaks_off(link, channel, join, limits, alice, event):
     limits(PING_INTERVAL=0.02, PING_TIMEOUT=0.25)
     client = await join(alice)
     await link.carries(10)
-    assert 1 == channel.publishes(json.dumps(event).encode())
+    channel.publishes(json.dumps(event).encode())
     await client.hears_of("Emma")
+    assert 1 == link.connections
     link.breaks()
     await channel.reaches(client, event)
 
@@ -426,22 +428,23 @@ async def test_database_connections(connect, limits, alice, slow_database, story
         raise Unmet("no more than 2 connections to the database", "more", story)
 
 
-async def test_database_is_slow(connect, limits, alice, slow_database, story):
+async def test_database_is_slow(connect, limits, alice, bob, slow_database, story):
     """Database is not asked about those who have left while they waited for it."""
     limits(DATABASE_THREADS=1)
-    token = get_token(alice)
-    clients = [await connect() for _client in range(3)]
-    for client in clients:
-        await client.sends(token, "a valid token of alice, and the database is slow")
+    users = [alice, bob, alice]
+    tokens = [get_token(user) for user in users]
+    clients = [await connect() for _user in users]
+    for user, token, client in zip(users, tokens, clients, strict=True):
+        await client.sends(token, f"a valid token of {user}, and the database is slow")
         await client.hears_nothing_more()
     await slow_database.is_asked()
     await clients[1].leaves()
     await clients[2].hears_nothing_more()
     slow_database.answers()
     await clients[0].server.has_registered(2)
-    if (came := sum('"auth_user"."id" = %s' in sql for sql in slow_database.held)) != 2:
-        expected = "2 questions to the database, who somebody is"
-        raise Unmet(expected, f"{came} questions", story)
+    for sql, params in slow_database.held:
+        if 'FROM "auth_user" WHERE' in sql and bob.pk in params:
+            raise Unmet("no question about bob, who had left", sql, story)
 
 
 # How it ends

@@ -279,7 +279,7 @@ async def test_logout_meanwhile(watch, connect, logs_out, bob, slow_database):
     """Who logs out while they connect does not come in."""
     slow_database.holds = "no query yet"
     witness = await watch(bob)
-    slow_database.holds = 'FROM "django_content_type"'
+    slow_database.holds = '"auth_user_user_permissions"'
     client = await connect(witness.clients[0].server)
     await client.sends(get_token(bob), "a valid token of bob")
     await slow_database.is_asked()

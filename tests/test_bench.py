@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.bench.figures import Figures
 from tests.bench.measures import MEASURES
 from tests.bench.peers import Peer, all_peers
 from tests.bench.peers.bare import events, framed
-from tests.bench.processes import ROOT, Trouble
+from tests.bench.processes import ROOT, Trouble, family
 
 TINY = ["--quick", "--clients", "10"]
 
@@ -120,6 +121,25 @@ def test_no_redis(tmp_path: Path) -> None:
     )
     assert 1 == run.returncode
     assert "✗ Redis is not installed: apt install redis-server" in run.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped(tmp_path: Path, number: int) -> None:
+    """A run that is stopped leaves no process behind."""
+    command = [sys.executable, "-m", "tests.bench", *TINY, "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--only", "bare"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if "burst" in line:
+                break
+        started = [*family(run.pid)]
+        run.send_signal(number)
+        said = run.stdout.read()
+    assert len(started) > 3
+    assert "Stopped" in said
+    assert [] == [pid for pid in started if Path(f"/proc/{pid}").exists()]
 
 
 # The peers

@@ -1,6 +1,7 @@
 """``python -m tests.bench`` is what ``make bench`` runs."""
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from tests.bench.stand import Place, Stand
 def main() -> int:
     """Measure, show what came of it, and return the exit code."""
     options = from_command_line()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     console = Console(highlight=False)
     processes.raise_limits()
     options.out.mkdir(parents=True, exist_ok=True)

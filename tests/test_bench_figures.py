@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.figures import FIGURES, Figures, is_bound
+from tests.bench.measures import MEASURES
 
 
 @pytest.fixture
@@ -96,11 +97,22 @@ def test_file_for_people(figures: Figures, tmp_path: Path) -> None:
 def test_forget(figures: Figures) -> None:
     """What is measured again is forgotten first, and all else is kept."""
     figures.note("final", "burst", "generator-bound")
+    figures.note("final", "memory", "a guess")
     figures.leave_out("final", "everything", "it broke")
-    figures.forget(["final"])
-    assert ["how-to"] == [*figures.values]
-    assert ({}, {}) == (figures.noted, figures.left_out)
-    assert ["final", "how-to"] == [*figures.peers]
+    figures.leave_out("final", "unseen", "it sees everything")
+    figures.forget(["final"], {"burst"})
+    assert {"final": {"memory": [8]}, "how-to": {"burst": [50], "memory": [16]}} == (
+        figures.values
+    )
+    assert {"final": {"memory": ["a guess"]}} == figures.noted
+    assert {"final": {"unseen": "it sees everything"}} == figures.left_out
+    figures.forget(["final"], {"crowd"})
+    assert {"burst": [50], "memory": [16]} == figures.values["how-to"]
+    assert ({}, {}, {}) == (
+        figures.values["final"],
+        figures.noted["final"],
+        figures.left_out["final"],
+    )
 
 
 def test_unknown_figure(figures: Figures) -> None:
@@ -111,8 +123,9 @@ def test_unknown_figure(figures: Figures) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_known_figures(name: str) -> None:
-    """Each figure has a title and a unit, and shows a number."""
+    """Each figure has a title and a unit, comes of a measure, and shows a number."""
     figure = FIGURES[name]
+    assert figure.measure in MEASURES
     assert figure.title
     assert figure.shown(1234.5678).endswith(figure.unit)
 

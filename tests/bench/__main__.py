@@ -52,13 +52,13 @@ def main() -> int:
 
 
 def figures_of(options: Options) -> Figures:
-    """Return no figures yet, or those of other peers that an earlier run has added."""
+    """Return no figures yet, or what an earlier run has measured of something else."""
     peers = {peer.name: peer.title for peer in options.peers}
     file = options.out / "figures.json"
     if not options.add or not file.exists():
         return Figures(machine.description(), peers)
     figures = Figures.read(file)
-    figures.forget(peers)
+    figures.forget(peers, options.measures)
     titles = figures.peers | peers
     order = [peer.name for peer in all_peers("final")]
     figures.peers = {name: titles[name] for name in order if name in titles}

@@ -12,6 +12,7 @@ FULL = 0.9  # of a core
 class Figure(NamedTuple):
     """What a number means."""
 
+    measure: str  # that it comes of
     title: str
     unit: str
     more_is_better: bool = False
@@ -22,26 +23,43 @@ class Figure(NamedTuple):
 
 
 FIGURES = {
-    "burst": Figure("Burst deliveries per CPU second", "/s", more_is_better=True),
-    "latency": Figure("One event, until the last client has it", " ms"),
-    "latency_crowd": Figure("The same, with five times the clients", " ms"),
-    "sustained_200": Figure("200 events a second: p99", " ms"),
-    "sustained_200_p50": Figure("200 events a second: median", " ms"),
-    "sustained_1000": Figure("1,000 events a second: p99", " ms"),
-    "sustained_1000_p50": Figure("1,000 events a second: median", " ms"),
-    "connects": Figure(
-        "Connect, authenticate, permissions, per CPU second", "/s", more_is_better=True
+    "burst": Figure(
+        "burst", "Burst deliveries per CPU second", "/s", more_is_better=True
     ),
-    "memory": Figure("Resident memory per connection", " KiB"),
-    "unseen_few": Figure("An event nobody may see, 10 connections: CPU", " µs"),
-    "unseen": Figure("The same, with all clients connected: CPU", " µs"),
-    "unseen_crowd": Figure("The same, with five times the clients: CPU", " µs"),
-    "stalled": Figure("A stalled client: p99 of the others, against before", " ×"),
-    "stalled_memory": Figure("A stalled client: memory grows by", " MiB"),
-    "stalled_eviction": Figure("A stalled client: evicted after", " s"),
-    "flood": Figure("The same at 1,000 events a second: p99 of the others", " ×"),
-    "flood_memory": Figure("The same at 1,000 events a second: memory", " MiB"),
-    "flood_eviction": Figure("The same at 1,000 events a second: evicted", " s"),
+    "latency": Figure("latency", "One event, until the last client has it", " ms"),
+    "latency_crowd": Figure("crowd", "The same, with five times the clients", " ms"),
+    "sustained_200": Figure("sustained", "200 events a second: p99", " ms"),
+    "sustained_200_p50": Figure("sustained", "200 events a second: median", " ms"),
+    "sustained_1000": Figure("sustained", "1,000 events a second: p99", " ms"),
+    "sustained_1000_p50": Figure("sustained", "1,000 events a second: median", " ms"),
+    "connects": Figure(
+        "connects",
+        "Connect, authenticate, permissions, per CPU second",
+        "/s",
+        more_is_better=True,
+    ),
+    "memory": Figure("crowd", "Resident memory per connection", " KiB"),
+    "unseen_few": Figure(
+        "crowd", "An event nobody may see, 10 connections: CPU", " µs"
+    ),
+    "unseen": Figure("crowd", "The same, with all clients connected: CPU", " µs"),
+    "unseen_crowd": Figure(
+        "crowd", "The same, with five times the clients: CPU", " µs"
+    ),
+    "stalled": Figure(
+        "stalled", "A stalled client: p99 of the others, against before", " ×"
+    ),
+    "stalled_memory": Figure("stalled", "A stalled client: memory grows by", " MiB"),
+    "stalled_eviction": Figure("stalled", "A stalled client: evicted after", " s"),
+    "flood": Figure(
+        "flood", "The same at 1,000 events a second: p99 of the others", " ×"
+    ),
+    "flood_memory": Figure(
+        "flood", "The same at 1,000 events a second: memory", " MiB"
+    ),
+    "flood_eviction": Figure(
+        "flood", "The same at 1,000 events a second: evicted", " s"
+    ),
 }
 
 
@@ -74,11 +92,14 @@ class Figures:
         """Keep why something is not measured."""
         self.left_out.setdefault(peer, {})[what] = why
 
-    def forget(self, peers: Collection[str]) -> None:
-        """Forget what is known about some peers, but for their titles."""
+    def forget(self, peers: Collection[str], measures: Collection[str]) -> None:
+        """Forget what some measures of some peers have told."""
+        old = {name for name in FIGURES if FIGURES[name].measure in measures}
+        old |= {*measures, "everything"}
         for known in (self.values, self.noted, self.left_out):
             for peer in peers:
-                known.pop(peer, None)
+                for name in old:
+                    known.get(peer, {}).pop(name, None)
 
     def median(self, peer: str, figure: str) -> float | None:
         """Return the median of a figure, or None if it was not measured."""

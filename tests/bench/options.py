@@ -26,7 +26,7 @@ examples:
   make bench ARGS="--quick"                       a first impression, 3 minutes
   make bench ARGS="--only final how-to"           all measures of two peers
   make bench ARGS="--only burst final channels"   one measure; beginnings will do
-  make bench ARGS="--add --only node"             one peer again, beside the rest
+  make bench ARGS="--add --only node latency"     that again, and keep the rest
 
 The server has a core for itself. The clients, the publisher and Redis have another. If
 that one is full, the clients set the pace: the figure is marked generator-bound. Run
@@ -119,6 +119,6 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--add",
         action="store_true",
-        help="keep what figures.json in that folder says about other peers",
+        help="keep what else figures.json in that folder tells",
     )
     return parser

@@ -1,6 +1,8 @@
 """The results that are kept in the repository, and what the tutorial says of them."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,19 @@ def test_numbers_were_measured(figures: Figures, section: str) -> None:
     said = re.findall(rf"[\d.,]*\d ?(?:{units})(?!\w)", " ".join(section.split()))
     assert said
     assert [] == [number for number in said if number not in known]
+
+
+def test_model_is_shown() -> None:
+    """The tutorial shows what the model says, fed with the figures that are kept."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench.scale"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = "\n".join(line.rstrip() for line in run.stdout.splitlines())
+    assert (
+        f"$ python -m tests.bench.scale\n{said}\n```"
+        in (ROOT / "tutorial.md").read_text()
+    )

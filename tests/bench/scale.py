@@ -20,6 +20,7 @@ from tests.bench.figures import Figures, digits
 from tests.bench.processes import ROOT, Trouble
 
 RESULTS = ROOT / "tests" / "bench" / "results" / "figures.json"
+WIDTH = 80  # of the answer, which reads the same everywhere
 BATCH = 500  # users whose access is checked together: REALTIME_CHECK_BATCH
 QUERIES = 4  # for those who connect, and for each batch that is checked
 
@@ -235,7 +236,7 @@ def spread(numbers: Range) -> str:
 
 def main() -> int:
     """Answer, and return the exit code."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDTH)
     given = command_line().parse_args()
     values = {name: getattr(given, OPTIONS[name].replace("-", "_")) for name in HELP}
     assumed = Assumed(**values)

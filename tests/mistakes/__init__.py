@@ -66,9 +66,11 @@ def read(patch: Path) -> Mistake:
 def make(mistake: Mistake, folder: Path) -> None:
     """Copy the code of the step to a folder, and make the mistake in it.
 
-    Raise ValueError if the patch doesn't apply.
+    A step that has none grades final/. Raise ValueError if the patch doesn't apply.
     """
     step = ROOT / "steps" / mistake.step
+    if not (step / "settings.py").exists():
+        step = ROOT / "final"
     shutil.copytree(
         step,
         folder,
@@ -85,7 +87,7 @@ def make(mistake: Mistake, folder: Path) -> None:
     if process.returncode:
         complaint = process.stderr.strip()
         raise ValueError(
-            f"{mistake.patch.name} does not apply to steps/{mistake.step}: {complaint}"
+            f"{mistake.patch.name} does not apply to {step.relative_to(ROOT)}: {complaint}"
         )
 
 

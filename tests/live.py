@@ -45,7 +45,7 @@ class Process:
 
     def start(self) -> None:
         """Start the process, unless it runs; wait until it listens on its port."""
-        if self.frozen or self.process and self.process.poll() is not None:
+        if self.frozen or (self.process and self.process.poll() is not None):
             self.kill()
         if self.process is None:
             with self.log.open("a") as log:

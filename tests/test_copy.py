@@ -10,14 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 from websockets.sync.client import connect
 
+from tests.browsing import Browser
 from tests.newest import newest_python
 from tests.real_redis import running_redis
 
@@ -123,26 +121,6 @@ class Project:
             finally:
                 server.send_signal(signal.SIGINT)
                 print(server.stdout.read())
-
-
-class Browser:
-    """A browser in which somebody uses the admin."""
-
-    def __init__(self, site: str) -> None:
-        self.site = site
-        self.opener = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
-
-    def reads(self, path: str) -> str:
-        """Return the HTML of a page."""
-        return str(self.opener.open(f"{self.site}{path}").read().decode())
-
-    def submits(self, path: str, **form: str) -> str:
-        """Fill in the form of a page and submit it; return where that leads to."""
-        page = self.reads(path)
-        token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
-        data = urlencode(form | {"csrfmiddlewaretoken": token}).encode()
-        response = self.opener.open(f"{self.site}{path}", data)
-        return str(response.url.removeprefix(self.site))
 
 
 def lines_to_paste(app: str = "realtime", *without: str) -> str:

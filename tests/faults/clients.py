@@ -29,6 +29,9 @@ class Client:
         self.events: list[dict[str, Any]] = []
         self.names: list[str] = []  # of what the events are about, without probes
         self.probes = 0
+        self.heard_at = 0.0  # the last probe
+        self.closed_at = 0.0
+        self.last_probe = ""
         self.closed = False
         self.reader = asyncio.create_task(self.read())
 
@@ -41,11 +44,13 @@ class Client:
                     continue
                 if message["object"] == PROBE:
                     self.probes += 1
+                    self.last_probe = message["object_id"]
+                    self.heard_at = time.time()
                 else:
                     self.events.append(message)
                     self.names.append(message["object"])
         await self.websocket.wait_closed()
-        self.closed = True
+        self.closed, self.closed_at = True, time.time()
 
     async def joins(self, user: str) -> None:
         """Send a token, and wait until the server has registered the connection.
@@ -165,6 +170,10 @@ class Raw(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
+        if self.upgraded.is_set():
+            for opcode, payload in frames(data):
+                if opcode == 9:  # who answers pings is not taken for dead
+                    self.sends(payload, opcode=10)
         if not self.upgraded.is_set() and b"\r\n\r\n" in self.received:
             head, _, rest = self.received.partition(b"\r\n\r\n")
             self.head, self.received = bytes(head), bytearray(rest)

@@ -204,11 +204,12 @@ class Lab:
         return process
 
     def serves(self, **settings: object) -> Server:
-        """Start a server. ``REDIS_URL`` names another way to Redis."""
+        """Start a server. ``REDIS_URL``, or another URL, names another way to go."""
         port = free_port()
         is_command = (ROOT / self.project.code / "realtime/management").is_dir()
         module = ["django", "runrealtime"] if is_command else ["realtime"]  # step 07
-        url = {key: str(settings.pop(key)) for key in ["REDIS_URL"] if key in settings}
+        ways = {name for name in settings if name in ("REDIS_URL", "DATABASE_URL")}
+        url = {name: str(settings.pop(name)) for name in ways}
         arguments = ["-m", *module, "--port", f"{port}"]
         server = self.process(Server, arguments, port, settings, **url)
         assert isinstance(server, Server)

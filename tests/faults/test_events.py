@@ -38,7 +38,9 @@ LINE = "A message on the bus is no event"
 
 
 @pytest.fixture(scope="module")
-def shared(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def shared(
+    template: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
     """A laboratory for several tests. In the end, no log tells a token."""
     project = template.copied(tmp_path_factory.mktemp("shared"))
     with real_redis() as redis, laboratory(project, redis) as lab:

@@ -1,0 +1,29 @@
+"""A browser of a few lines, to use the admin of a site that runs for real."""
+
+import re
+from http.cookiejar import CookieJar
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
+
+
+class Browser:
+    """A browser in which somebody uses the admin."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+        self.opener = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
+
+    def reads(self, path: str) -> str:
+        """Return the HTML of a page."""
+        return str(self.opener.open(f"{self.site}{path}").read().decode())
+
+    def submits(self, path: str, form_on: str = "", **form: str | list[str]) -> str:
+        """Fill in the form of a page and submit it; return where that leads to.
+
+        The form may be on another page than the one it is sent to.
+        """
+        page = self.reads(form_on or path)
+        token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
+        data = urlencode(form | {"csrfmiddlewaretoken": token}, doseq=True).encode()
+        response = self.opener.open(f"{self.site}{path}", data)
+        return str(response.url.removeprefix(self.site))

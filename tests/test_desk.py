@@ -1,5 +1,6 @@
 """The learner's desk: what `make start`, `make progress` and the others do."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -217,6 +218,25 @@ def test_progress_at_the_end(desk: Desk) -> None:
     assert "·" not in output
     assert "Every step is green" in output
     assert "make demo CODE=mine" in output
+
+
+@pytest.mark.parametrize("step", STEPS[1:-2])
+def test_progress_knows_how_far(step: str) -> None:
+    """No suite has a test that passes before the first one fails, on earlier code."""
+    later = [f"steps/{suite}" for suite in STEPS if suite > step]
+    process = subprocess.run(
+        [
+            *[sys.executable, "-m", "pytest", *later, "--code", f"steps/{step}"],
+            *["-p", "no:cacheprovider", "-p", "steps.desk.results", "--results=2"],
+        ],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    results = [json.loads(line) for line in process.stderr.splitlines()]
+    assert later == [Path(result[1]).parent.as_posix() for result in results]
+    assert {"failed"} == {result[0] for result in results}
 
 
 def test_progress_of_an_accident(desk: Desk) -> None:

@@ -132,6 +132,7 @@ OWN_LOSSES = {
 async def test_given(watch, act, shop, book, deed):
     """What a user is given, in any way, they see on their open connections."""
     carol = await watch(shop.carol)
+    await carol.sees_nothing_of(book)
     await act("carol came to see books", deed, shop)
     await carol.comes_to_see(book)
     await carol.stays()

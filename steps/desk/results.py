@@ -1,8 +1,8 @@
 """A pytest plugin that finds how far some code has come, and tells another process.
 
 All suites run, each until its first failure. The code has come as far as the last suite
-in which a test passes, since on the code of the step before, every test of it fails. If
-the first failure is in a later suite than that, it has come to that one.
+in which a test passes, since on the code of all steps before, the first test of it
+fails. If the first failure is in a later suite than that, it has come to that one.
 
 A behaviour may end with a later step. Whether it has ended is not known until then, so
 its tests run last.

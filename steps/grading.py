@@ -75,6 +75,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a Redis server to use, such as redis://localhost:6379 "
         "(default: one in memory, started and stopped by the suite)",
     )
+    group.addoption(
+        "--bus",
+        metavar="CLASS",
+        help="the bus to grade, such as realtime.pubsub.PubSubBus, from step 09 on "
+        "(default: the one that the code has chosen)",
+    )
 
 
 def suites_named(config: pytest.Config) -> dict[str, list[str]]:
@@ -164,6 +170,7 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "outages",
         "faults",
         "viewers",
+        "returns",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 
@@ -203,7 +210,6 @@ def redis_url(config: pytest.Config) -> str:
     from steps.memory import MemoryRedis, serve
 
     server = MemoryRedis(("127.0.0.1", 0))
-    server.daemon_threads = True
     serve(server)
     config.add_cleanup(server.server_close)
     config.add_cleanup(server.shutdown)

@@ -18,12 +18,14 @@ from django.dispatch import receiver
 class Conf:
     # The bus
     cache: str = "default"  # the alias of the cache whose Redis carries the events
-    channel: str = "events"  # each project has its own: database numbers don't count
-    notice_channel: str = "notices"  # where Django tells of users who changed
+    bus: str = f"{__package__}.streams.StreamBus"  # or .pubsub.PubSubBus
+    channel: str = "events"  # the key of the stream; with Pub/Sub, a channel
+    notice_channel: str = "notices"  # with Pub/Sub: where Django tells of users
+    stream_length: int = 10_000  # messages that Redis keeps, and up to a node more
     max_event_size: int = 65_536  # what is larger is skipped
     ping_interval: float = 10  # without a word from Redis, until we ask
     ping_timeout: float = 5  # without an answer, until we give the connection up
-    longest_wait: float = 1  # between two attempts to subscribe
+    longest_wait: float = 1  # between two attempts to listen
 
     # Who may connect
     url: str = "ws://localhost:8888/"  # where browsers find the server
@@ -34,6 +36,12 @@ class Conf:
     database_threads: int = 4  # each has a connection to the database
     check_period: float = 60  # in which the access of everybody is checked
     check_batch: int = 500  # connections that a check looks at together
+
+    # Who comes back
+    recent: int = 1_000  # messages that a server remembers
+    page_size: int = 100  # messages that it reads, and sends, at once
+    page_timeout: float = 20  # until a client has read them
+    max_replays: int = 50  # clients who are sent pages; more of them take turns
 
     # What connections may cost
     max_message_size: int = 4_096  # from a client; a token has about 50

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 import django.db
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
@@ -15,17 +16,20 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from .access import Access, check_database, get_access, in_thread
-from .bus import Event, Subscription
+from .bus import BusFails, Gap, new_bus
 from .checks import Checks
 from .conf import conf
 from .logs import warn
 from .notices import Notice
+from .recent import Entry, Recent
 
 logger = logging.getLogger("realtime.server")
 
 CONNECTIONS: dict["Connection", Access] = {}
 STRANGERS: dict["Connection", None] = {}  # the oldest first
-SUBSCRIPTION = Subscription()
+BUS = new_bus()
+RECENT = Recent()
+REPLAYS = asyncio.Semaphore(conf().max_replays)
 CHECKS = Checks(CONNECTIONS)
 HEARTBEAT = 20  # seconds
 
@@ -34,6 +38,7 @@ class Connection(ServerConnection):
     """A connection, which is a stranger until its user is known."""
 
     received = 0  # bytes since the last heart beat
+    live = False  # until it has been told what it missed
     deadline: asyncio.Timeout | None = None
     session: asyncio.Timeout  # ends when the user has to log in again
 
@@ -75,8 +80,8 @@ async def handler(websocket: Connection) -> None:
         register(websocket, access)
         try:
             async with timeout(None) as websocket.session:
-                tell([websocket], "ready")
                 CHECKS.heed(websocket.missed, [websocket])
+                await go_live(websocket)
                 while True:  # read what they say, or we never hear them leave
                     async for _part in websocket.recv_streaming():
                         pass
@@ -108,7 +113,7 @@ async def authenticate(websocket: Connection) -> Access:
             access = await in_thread(get_access, token)
             if access is None:
                 raise Refused(1008, "authentication failed")
-            await SUBSCRIPTION.active.wait()
+            await BUS.active.wait()
     except TimeoutError:
         raise refusal from None
     except django.db.Error as error:
@@ -130,41 +135,125 @@ def register(websocket: Connection, access: Access) -> None:
     logger.info("User %s connected.", access.user_id)
 
 
+async def go_live(websocket: Connection) -> None:
+    """Send a client what it missed, and let it hear what happens from now on."""
+    missed: list[Entry] | None = []
+    if (after := place_of(websocket)) is not None:
+        missed = await catch_up(websocket, after)
+    # Nothing is awaited from here on, so nothing happens in between.
+    if missed is None:
+        tell([websocket], "resync", last_event_id=RECENT.last_id)
+    for entry in missed or []:
+        if may_see(websocket, entry):
+            send([websocket], entry.text)
+    websocket.live = True
+    tell([websocket], "ready", last_event_id=RECENT.last_id)
+
+
+def place_of(websocket: ServerConnection) -> str | None:
+    """Return the id in the URL, up to which a client has heard, if there is one."""
+    assert websocket.request is not None
+    query = websocket.request.path.partition("?")[2]
+    match parse_qs(query, keep_blank_values=True).get("after"):
+        case None:
+            return None
+        case [after]:
+            return after
+        case _:
+            return ""  # which is the id of nothing
+
+
+async def catch_up(websocket: Connection, after: str) -> list[Entry] | None:
+    """Send a client what it missed, page by page; return the rest when it is small.
+
+    Return None if nobody knows what it missed.
+    """
+    try:
+        async with timeout(None) as websocket.deadline:  # which ends if the client goes
+            while (missed := RECENT.since(after)) is None or is_large(missed):
+                async with REPLAYS, timeout(conf().page_timeout):
+                    if missed is None and (missed := await history(after)) is None:
+                        return None
+                    for entry in missed[: conf().page_size]:
+                        if may_see(websocket, entry):
+                            await websocket.send(entry.text)
+                        after = str(entry.id)
+                    await asyncio.sleep(0)  # others get a turn
+    except (BusFails, TimeoutError):
+        raise Refused(1013, "try again later") from None
+    finally:
+        websocket.deadline = None
+    return missed
+
+
+async def history(after: str) -> list[Entry] | None:
+    """Return the next entries after an id, as the bus has them, or None."""
+    arrivals = await BUS.history(after)
+    if arrivals == [] and RECENT.since(after) is None:
+        await RECENT.more.wait()  # the client was at a server that is faster than ours
+    return None if arrivals is None else [*map(Entry.of, arrivals)]
+
+
+def is_large(entries: list[Entry]) -> bool:
+    """Tell whether these are too many to be sent without waiting for the client."""
+    return sum(len(entry.text) for entry in entries) > conf().max_unread / 2
+
+
+def may_see(websocket: Connection, entry: Entry) -> bool:
+    """Tell whether an entry is an event that the user may see, as of now."""
+    access = CONNECTIONS.get(websocket)
+    if access is None or not entry.text:
+        return False
+    return entry.content_type_id in access.content_type_ids
+
+
 async def process_messages() -> None:
     """Relay the events that arrive on the bus, and heed the notices."""
-    async for message in SUBSCRIPTION.messages():
-        if isinstance(message, Notice):
-            for stranger in STRANGERS:
-                stranger.missed.update(message)
-            CHECKS.heed(message, [*CONNECTIONS])
+    async for arrival in BUS.messages():
+        content = arrival.content
+        if isinstance(content, Gap):
+            RECENT.begin(arrival.id)
+            tell(live(), "resync", last_event_id=arrival.id)
+            content = Notice(everybody=True)
         else:
-            relay(message)
+            relay(Entry.of(arrival))
+        if isinstance(content, Notice):
+            for stranger in STRANGERS:
+                stranger.missed.update(content)
+            CHECKS.heed(content, [*CONNECTIONS])
         await asyncio.sleep(0)  # however many messages there are, others get a turn
 
 
-def relay(event: Event) -> None:
+def relay(entry: Entry) -> None:
     """Send an event to the users who may see its model."""
-    recipients = [
-        websocket
-        for websocket, access in CONNECTIONS.items()
-        if event["content_type_id"] in access.content_type_ids
-    ]
-    tell(recipients, "event", **event)
+    RECENT.add(entry)
+    send([websocket for websocket in live() if may_see(websocket, entry)], entry.text)
+
+
+def live() -> list[Connection]:
+    """Return the connections that hear what happens now."""
+    return [websocket for websocket in CONNECTIONS if websocket.live]
 
 
 async def send_heartbeats() -> None:
     """Send every registered connection a sign of life, again and again."""
     while True:
         await asyncio.sleep(HEARTBEAT)
-        tell(CONNECTIONS, "ping")
+        tell(live(), "ping", last_event_id=RECENT.last_id)
+        tell([each for each in CONNECTIONS if not each.live], "ping")
         for websocket in CONNECTIONS:
             websocket.received = 0
 
 
 def tell(websockets: Iterable[ServerConnection], kind: str, /, **content: Any) -> None:
-    """Send a message to some connections, as JSON; cut those off who don't read."""
+    """Send a message to some connections, as JSON."""
+    send(websockets, json.dumps({"type": kind} | content))
+
+
+def send(websockets: Iterable[ServerConnection], text: str) -> None:
+    """Send a text to some connections; cut those off who don't read."""
     websockets = [*websockets]
-    broadcast(websockets, json.dumps({"type": kind} | content))
+    broadcast(websockets, text)
     for websocket in websockets:
         if websocket.transport.get_write_buffer_size() > conf().max_unread:
             warn(logger, "A client does not read what it is sent: it was cut off.")
@@ -186,7 +275,7 @@ async def answer_probe(
 
 async def trouble_of(server: Server) -> str:
     """Return why a server is not ready, or an empty string if it is."""
-    if not SUBSCRIPTION.active.is_set():
+    if not BUS.active.is_set():
         return "Redis is lost"
     try:
         await in_thread(check_database)

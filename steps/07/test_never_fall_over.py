@@ -281,6 +281,7 @@ async def test_forged(channel, join, alice, event):
     forged = event | {"type": "ready", "script": "alert(1)"}
     channel.publishes(json.dumps(forged).encode(), "an event with more keys")
     came = json.loads(await client.gets("an event about 'Emma'"))
+    came.pop("id", None)  # from step 09 on, the bus gives each event one
     assert {"type": "event"} | event == came
 
 
@@ -337,8 +338,9 @@ async def test_redis_breaks_off(link, channel, join, limits, alice, event):
     limits(PING_INTERVAL=0.02, PING_TIMEOUT=0.25)
     client = await join(alice)
     await link.carries(10)
-    assert 1 == channel.publishes(json.dumps(event).encode())
+    channel.publishes(json.dumps(event).encode())
     await client.hears_of("Emma")
+    assert 1 == link.connections
     link.breaks()
     await channel.reaches(client, event)
 

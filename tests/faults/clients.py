@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from redis import RedisError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -81,7 +82,7 @@ class Client:
         """Publish probes until one arrives; return how many seconds that took."""
         start, before = time.monotonic(), self.probes
         while self.probes == before:
-            with suppress(OSError):  # Redis may be on its way
+            with suppress(RedisError):  # it may be on its way
                 await asyncio.to_thread(self.lab.publishes, self.lab.event(PROBE))
             arrived = lambda: self.probes > before  # noqa: E731
             await self.expects(arrived, "events again", 0.02, True)
@@ -183,12 +184,12 @@ class Raw(asyncio.Protocol):
         self.lost.set()
         self.upgraded.set()
 
-    def upgrade(self, extensions: str = "") -> None:
+    def upgrade(self, extensions: str = "", path: str = "/") -> None:
         """Ask the server to speak WebSocket."""
         key = base64.b64encode(os.urandom(16)).decode()
         offer = f"Sec-WebSocket-Extensions: {extensions}\r\n" if extensions else ""
         self.transport.write(
-            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {key}\r\n{offer}\r\n".encode()
         )

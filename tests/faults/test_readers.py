@@ -1,128 +1,16 @@
 """Clients that read slowly or not at all are cut off, and nobody else suffers."""
 
-import array
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from redis import Redis
-
-from tests.faults.clients import Raw
 from tests.faults.figures import Figures
-from tests.faults.lab import PATIENCE, Broken, Lab, Server
-from tests.real_redis import RealRedis
+from tests.faults.lab import Broken, Lab, Server
+from tests.faults.readers import Reader, all_hear, p99, publish, readers, stalled
 
 MIB = 1024 * 1024
-NAME = re.compile(rb'"object": ?"n(\d+)')
-LONGEST = 40  # characters of what NAME matches
-
-
-class Reader(Raw):
-    """A client that notes which numbers it hears of, and when; it reads very fast."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers = array.array("L")
-        self.times = array.array("d")
-        self.ready = asyncio.Event()
-        self.rest = b""
-
-    def data_received(self, data: bytes) -> None:
-        if not self.upgraded.is_set():
-            super().data_received(data)
-            return
-        text = self.rest + data
-        if not self.ready.is_set() and (b"ready" in text or b"probe" in text):
-            self.ready.set()
-        now, last = time.monotonic(), 0
-        for match in NAME.finditer(text):
-            if match.end() == len(text):
-                break  # perhaps there are more digits to come
-            self.numbers.append(int(match[1]))
-            self.times.append(now)
-            last = match.end()
-        self.rest = text[max(last, len(text) - LONGEST) :]
-
-
-@asynccontextmanager
-async def readers(
-    server: Server, lab: Lab, users: list[str]
-) -> AsyncIterator[list[Reader]]:
-    """Readers of some users, which are registered, as long as the context lasts."""
-    loop = asyncio.get_running_loop()
-    clients: list[Reader] = []
-    try:
-        for user in users:
-            _transport, client = await loop.create_connection(
-                Reader, "127.0.0.1", server.port
-            )
-            clients.append(client)
-            client.upgrade()
-            await client.upgraded.wait()
-            client.sends(lab.token(user).encode())
-        async with asyncio.timeout(6 * PATIENCE):
-            for client in clients:
-                while not client.ready.is_set():
-                    if not lab.greets:
-                        lab.publishes(lab.event("probe"))
-                    await asyncio.sleep(0.01)  # until the next look
-        yield clients
-    finally:
-        for client in clients:
-            client.transport.abort()
-        await asyncio.gather(*(client.lost.wait() for client in clients))
-
-
-@asynccontextmanager
-async def stalled(server: Server, lab: Lab, *users: str) -> AsyncIterator[list[Reader]]:
-    """Clients that have got in, and read nothing from then on."""
-    async with readers(server, lab, [*users]) as clients:
-        for client in clients:
-            client.transport.pause_reading()
-        yield clients
-
-
-def numbered(lab: Lab, number: int, size: int = 0) -> dict[str, Any]:
-    return lab.event(f"n{number}", message="A" * size)
-
-
-async def publish(lab: Lab, number: int, rate: float, size: int) -> list[float]:
-    """Publish events at a steady rate; return when each was published."""
-    published = []
-    start = time.monotonic()
-    for each in range(number):
-        while (wait := start + each / rate - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
-        published.append(time.monotonic())
-        await asyncio.to_thread(lab.publishes, numbered(lab, each, size))
-    return published
-
-
-def p99(client: Reader, published: list[float]) -> float:
-    """Return within how many seconds a client heard of 99 of 100 events."""
-    times = zip(client.numbers, client.times, strict=True)
-    delays = sorted(came - published[number] for number, came in times)
-    return delays[int(len(delays) * 0.99)]
-
-
-async def all_hear(clients: list[Reader], number: int, patience: float) -> None:
-    """Expect all clients to hear of all numbers in their order, each once."""
-    end = time.monotonic() + patience
-    expected = array.array("L", range(number))
-    for client in clients:
-        while len(client.numbers) < number:
-            if client.lost.is_set():
-                raise Broken(f"{number} events", "the end of the connection")
-            if time.monotonic() > end:
-                raise Broken(f"{number} events", "fewer")
-            await asyncio.sleep(0.05)  # until the next look
-        if client.numbers != expected:
-            raise Broken(f"{number} events, each once and in order", "others")
 
 
 class Watch:
@@ -210,31 +98,3 @@ async def test_stalled_readers(lab: Lab, figures: Figures, soak: bool) -> None:
     figures.at_most(20, "memory while readers stall", most / MIB, "MiB")
     ratio = after / max(before, NOISE)
     figures.at_most(1.5, "p99 of the others, in times the usual", ratio, "x", 4)
-
-
-async def test_burst(lab: Lab, redis: RealRedis, figures: Figures, soak: bool) -> None:
-    """A burst is delivered, or shed; then everybody hears again.
-
-    In the quick form, Redis cuts subscribers off at 1 MiB, as it does at 32 otherwise.
-    """
-    many, number = (100, 120_000) if soak else (10, 4000)
-    server = lab.serves()
-    if not soak:
-        with Redis.from_url(redis.url) as admin:
-            admin.config_set("client-output-buffer-limit", "pubsub 1mb 1mb 1")
-    async with readers(server, lab, [f"user{at}" for at in range(many)]) as clients:
-        burst = [numbered(lab, each, 200) for each in range(number)]
-        await asyncio.to_thread(lab.publishes, *burst)
-        last, probing = number, time.monotonic()
-        while not all(last in client.numbers[-100:] for client in clients):
-            if not server.runs():
-                raise Broken("a server that survives a burst", "a dead one")
-            for client in clients:
-                if client.lost.is_set():
-                    raise Broken("clients that stay", "one that was cut off")
-            if time.monotonic() - probing > 6 * PATIENCE:
-                raise Broken("events after the burst", "none")
-            await asyncio.to_thread(lab.publishes, numbered(lab, last))
-            await asyncio.sleep(0.1)  # until the next look
-        heard = sum(len(client.numbers) for client in clients)
-    figures.note("events delivered of the burst", heard / many, "events each")

@@ -9,7 +9,7 @@ from redis import Redis
 
 from tests.faults.clients import Client, Connect
 from tests.faults.figures import Figures
-from tests.faults.lab import Lab, Server
+from tests.faults.lab import Broken, Lab, Server
 from tests.faults.proxy import Proxy
 from tests.real_redis import RealRedis
 
@@ -163,3 +163,24 @@ async def test_killed_again_and_again(
         await stay(clients)
         redis.start()
         await hear_again(clients)
+
+
+@pytest.mark.parametrize("fault", ["kill", "restart"])
+async def test_gaps_of_pubsub(
+    lab: Lab, redis: RealRedis, connect: Connect, fault: str
+) -> None:
+    """With Pub/Sub, every possible gap is announced, to everybody and once."""
+    lab.has_stream = False
+    server = lab.serves(REALTIME_BUS="realtime.pubsub.PubSubBus")
+    clients = [await connect(server), await connect(server, "bob")]
+    for time_ in range(1, 4):
+        if fault == "kill":
+            with Redis.from_url(redis.url) as admin:
+                admin.client_kill_filter(_type="pubsub")
+        else:
+            redis.kill()
+            redis.start()
+        await hear_again(clients)
+        for client in clients:
+            if (came := client.types.count("resync")) != time_:
+                raise Broken("one announcement of each gap", f"{came} of {time_}")

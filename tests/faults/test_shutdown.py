@@ -8,7 +8,7 @@ from contextlib import closing
 from tests.faults.clients import Client, Connect, opened, raw
 from tests.faults.figures import Figures
 from tests.faults.lab import Broken, Lab, Server
-from tests.faults.test_readers import stalled
+from tests.faults.readers import stalled
 from tests.real_redis import RealRedis
 
 

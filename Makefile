@@ -80,6 +80,10 @@ matrix: $(VENV)/ready  ## grade every step with every suite, and show it as a ta
 mutants: $(VENV)/ready  ## change the code of the steps in small ways; is it noticed?
 	@$(RUN) tests.mutants
 
+.PHONY: soak
+soak: $(VENV)/ready  ## break everything on purpose, in full size
+	@$(RUN) tests.faults.soak
+
 .PHONY: newest
 newest:  ## the same proofs with the newest release of everything
 	@$(MAKE) test VENV=.venv-newest PINS=

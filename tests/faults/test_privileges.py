@@ -12,7 +12,7 @@ from tests.faults.lab import Lab
 from tests.live import PASSWORD
 from tests.real_redis import RealRedis
 
-COMMANDS = "-@all +ping +select"
+COMMANDS = "-@all +select"
 RULES = {
     "StreamBus": [
         f"ACL SETUSER django reset on >secret-of-django ~events resetchannels "
@@ -24,7 +24,7 @@ RULES = {
         f"ACL SETUSER django reset on >secret-of-django resetchannels "
         f"&events &notices {COMMANDS} +publish",
         f"ACL SETUSER server reset on >secret-of-server resetchannels "
-        f"&events &notices {COMMANDS} +subscribe",
+        f"&events &notices {COMMANDS} +subscribe +ping",
     ],
 }
 BUSES = {
@@ -52,7 +52,7 @@ async def test_everything_works(
     lab: Lab, redis: RealRedis, bus: str, connect: Connect
 ) -> None:
     """With no more than these rights, events arrive, also after an interruption."""
-    path = {"REALTIME_BUS": BUSES[bus]}
+    path = {"REALTIME_BUS": BUSES[bus], "REALTIME_PING_INTERVAL": 0.2}
     server = lab.serves(REDIS_URL=url_of("server", redis), **path)
     site = lab.opens_site(REDIS_URL=url_of("django", redis), **path)
     client = await connect(server)
@@ -65,9 +65,10 @@ async def test_everything_works(
     with Redis(port=redis.port, password="of-admin") as admin:
         admin.client_kill_filter(_type="normal", skipme=True)
         admin.client_kill_filter(_type="pubsub")
+        admin.config_resetstat()
         await client.stays()
-        while not admin.client_list(_type="pubsub" if bus == "PubSubBus" else "normal"):
-            await client.stays()
+        while bus == "PubSubBus" and "cmdstat_ping" not in admin.info("commandstats"):
+            await client.stays()  # until the server is subscribed, and has asked
         browser.submits("/admin/auth/group/add/", name="Readers")
         await client.expects(lambda: "Readers" in client.names, "an event")
         denied = {entry["object"] for entry in admin.acl_log()}

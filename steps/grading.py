@@ -7,6 +7,7 @@ grade: put first on ``sys.path``, it is imported as any Django project would be.
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from traceback import format_exception_only
 from urllib.parse import urlsplit
@@ -87,8 +88,7 @@ def suites_named(config: pytest.Config) -> dict[str, list[str]]:
     """Return the steps whose suites the command line names, each with these names."""
     named: dict[str, list[str]] = {}
     elsewhere = False
-    for arg in config.args:
-        path = (config.invocation_params.dir / arg.partition("::")[0]).resolve()
+    for arg, path in zip(config.args, paths_named(config), strict=True):
         elsewhere |= not path.is_relative_to(STEPS)
         if STEPS.is_relative_to(path):
             for suite in STEPS.glob("[0-9]*/test_*.py"):
@@ -132,11 +132,24 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if steps := [*suites_named(config)]:
         grade(config, steps)
-    elif config.option.code:
+    elif config.option.code and not all(map(is_in_a_browser, paths_named(config))):
+        run = f"pytest steps/01 --code {config.option.code}"
+        own = f"pytest steps/01 mine/test_mine.py --code {config.option.code}"
         raise pytest.UsageError(
             "--code names the code to grade; name the suites that are to grade it: "
-            f"pytest steps/01 --code {config.option.code}"
+            f"{run}. Run a test of your own beside a suite: {own} -k test_mine"
         )
+
+
+def paths_named(config: pytest.Config) -> Iterator[Path]:
+    """Yield what the command line names, as paths."""
+    for arg in config.args:
+        yield (config.invocation_params.dir / arg.partition("::")[0]).resolve()
+
+
+def is_in_a_browser(path: Path) -> bool:
+    """Tell whether the tests in a file grade the page of --code in a real browser."""
+    return path.match("tests/test_browser*.py")
 
 
 def grade(config: pytest.Config, steps: list[str]) -> None:

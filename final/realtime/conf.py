@@ -21,7 +21,9 @@ class Conf:
     bus: str = f"{__package__}.streams.StreamBus"  # or .pubsub.PubSubBus
     channel: str = "events"  # the key of the stream; with Pub/Sub, a channel
     notice_channel: str = "notices"  # with Pub/Sub: where Django tells of users
-    stream_length: int = 10_000  # messages that Redis keeps, and up to a node more
+    stream_length: int = 10_000  # messages that Redis keeps, or some more
+    page_size: int = 100  # messages that are read at once
+    recent: int = 1_000  # messages that a server remembers
     max_event_size: int = 65_536  # what is larger is skipped
     ping_interval: float = 10  # without a word from Redis, until we ask
     ping_timeout: float = 5  # without an answer, until we give the connection up
@@ -38,10 +40,8 @@ class Conf:
     check_batch: int = 500  # connections that a check looks at together
 
     # Who comes back
-    recent: int = 1_000  # messages that a server remembers
-    page_size: int = 100  # messages that it reads, and sends, at once
-    page_timeout: float = 20  # until a client has read them
-    max_replays: int = 50  # clients who are sent pages; more of them take turns
+    page_timeout: float = 20  # for a client to read a page of what it missed
+    max_replays: int = 50  # pages on their way; others wait for their turn
 
     # What connections may cost
     max_message_size: int = 4_096  # from a client; a token has about 50

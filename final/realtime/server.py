@@ -151,7 +151,7 @@ async def go_live(websocket: Connection) -> None:
 
 
 def place_of(websocket: ServerConnection) -> str | None:
-    """Return the id in the URL, up to which a client has heard, if there is one."""
+    """Return the id up to which a client has heard, if there is one in the URL."""
     assert websocket.request is not None
     query = websocket.request.path.partition("?")[2]
     match parse_qs(query, keep_blank_values=True).get("after"):

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
+from django.contrib.contenttypes.models import ContentType
 from django.db.backends.signals import connection_created
 from sesame import tokens_v1
 from sesame.utils import get_token as get_login_token
@@ -20,7 +21,7 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from steps.fixtures.tokens import get_token
-from steps.grading import Unmet
+from steps.grading import PATIENCE, Unmet
 
 # Who gets in
 
@@ -267,6 +268,7 @@ async def test_hostile(channel, join, django_log, limits, alice, event, message)
 @pytest.mark.parametrize("key", ["model", "message", "content_type_id", "object_id"])
 async def test_incomplete(channel, join, alice, event, key):
     """An event without one of its keys, or with a strange value, is skipped."""
+    await ContentType.objects.aget_or_create(pk=1)  # what True would be taken for
     client = await join(alice)
     for value in [None, True, ["x"]]:
         forged = event | {"object": "forged", key: value}
@@ -479,18 +481,21 @@ async def test_goodbye_to_the_stalled(channel, join, limits, alice, bob, event):
     await client.is_closed(1012)
 
 
-async def test_not_ready_any_more(connect, probe, slow_database):
+async def test_not_ready_any_more(join, limits, probe, alice, bob, slow_database):
     """Server that ends is not ready, though nothing else is wrong with it."""
+    limits(SHUTDOWN_TIME=PATIENCE)
     slow_database.holds = "nothing"
-    client = await connect()
+    client, stalled = await join(alice), await join(bob)
     await probe(client.server, "/readyz", 200)
     slow_database.holds = ""
     asking = asyncio.create_task(probe(client.server, "/readyz", 503))
     await slow_database.is_asked()
+    stalled.stops_reading()  # so the goodbye lasts until the probe is answered
     stopping = asyncio.create_task(client.server.stop())
     await client.is_closed(1012)
     slow_database.answers()
     await asking
+    stalled.reads_on()
     await stopping
 
 

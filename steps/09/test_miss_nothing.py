@@ -126,9 +126,10 @@ def see_orders(bob):
 
 
 async def test_revoked_meanwhile(
-    join, come_back, watch, act, volumes, bob, book, story
+    join, come_back, watch, act, limits, volumes, bob, book, story
 ):
     """Who loses a permission while they are told what they missed is told no more."""
+    limits(MAX_UNREAD=100_000)
     client = await join(bob)
     await client.is_live()
     place = client.place
@@ -141,8 +142,8 @@ async def test_revoked_meanwhile(
     await viewer.ceases_to_see(book)
     back.reads_on()
     await back.is_told("ready")
-    if (came := back.types.count("event")) == 300:
-        raise Unmet("no events that were not on their way yet", f"{came}", story)
+    if (came := back.types.count("event")) > 200:
+        raise Unmet("the events that were on their way", f"{came} events", story)
 
 
 async def test_idle(start_server, join, change, bob, order, story):
@@ -271,16 +272,17 @@ async def test_unknown(come_back, channel, server_log, alice, event, after):
     server_log.tells_of_no_error()
 
 
-async def test_trimmed(kept, join, come_back, volumes, alice):
+async def test_trimmed(kept, join, start_server, come_back, volumes, alice):
     """Who was away for longer than history goes back is told so."""
     client = await join(alice)
     await client.is_live()
     await client.leaves()
     volumes(5)
     kept.is_trimmed(4)
-    back = await come_back(alice, client.place)
+    server = await start_server()
+    back = await come_back(alice, client.place, server)
     await back.is_live("resync")
-    again = await come_back(alice, back.place)
+    again = await come_back(alice, back.place, server)
     await again.is_live()
 
 

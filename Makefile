@@ -86,6 +86,10 @@ bench:  ## measure it beside its peers (ARGS="--quick", ARGS=--help)
 	@$(MAKE) --no-print-directory .venv-bench/ready VENV=.venv-bench GROUP=bench
 	@.venv-bench/bin/python -m tests.bench $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/ready  ## break everything on purpose, in full size
+	@$(RUN) tests.faults.soak
+
 .PHONY: newest
 newest:  ## the same proofs with the newest release of everything
 	@$(MAKE) test VENV=.venv-newest PINS=

@@ -10,20 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlencode
-from urllib.request import (
-    BaseHandler,
-    HTTPCookieProcessor,
-    ProxyHandler,
-    Request,
-    build_opener,
-)
 
 import pytest
 from websockets.sync.client import connect
 
+from tests.browsing import Browser
 from tests.newest import newest_python
 from tests.real_redis import running_redis
 from tests.tutorial.readme import blocks
@@ -139,28 +131,6 @@ class Project:
             finally:
                 server.send_signal(signal.SIGINT)
                 print(server.stdout.read())
-
-
-class Browser:
-    """A browser in which somebody uses the admin."""
-
-    def __init__(self, site: str, *handlers: BaseHandler) -> None:
-        self.site = site
-        cookies = HTTPCookieProcessor(CookieJar())
-        self.opener = build_opener(cookies, ProxyHandler({}), *handlers)
-
-    def reads(self, path: str) -> str:
-        """Return the HTML of a page."""
-        return str(self.opener.open(f"{self.site}{path}").read().decode())
-
-    def submits(self, path: str, **form: str) -> str:
-        """Fill in the form of a page and submit it; return where that leads to."""
-        page = self.reads(path)
-        token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
-        data = urlencode(form | {"csrfmiddlewaretoken": token}).encode()
-        request = Request(f"{self.site}{path}", data, {"Referer": self.site})
-        response = self.opener.open(request)
-        return str(response.url.removeprefix(self.site))
 
 
 def lines_to_paste(app: str = "realtime", *without: str) -> str:

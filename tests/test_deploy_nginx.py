@@ -28,7 +28,7 @@ from websockets.typing import Origin
 
 from tests.live import PASSWORD, ROOT, Live, Process, free_port, running
 from tests.nginx import SITE, Nginx, adapted, running_nginx
-from tests.test_copy import Browser
+from tests.browsing import Browser
 from tests.tutorial.readme import blocks
 
 HEARTBEAT = 0.2  # seconds, in the place of 20

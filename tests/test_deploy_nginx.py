@@ -26,9 +26,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.browsing import Browser
 from tests.live import PASSWORD, ROOT, Live, Process, free_port, running
 from tests.nginx import SITE, Nginx, adapted, running_nginx
-from tests.browsing import Browser
 from tests.tutorial.readme import blocks
 
 HEARTBEAT = 0.2  # seconds, in the place of 20

@@ -35,6 +35,7 @@ class StreamBus(Bus):
 
     redis: Any
     last_id = ""  # of what a server has heard
+    rest_end = 0.0
 
     def write(self, redis: Any, message: Message) -> Any:
         field = "notice" if isinstance(message, Notice) else "event"
@@ -42,13 +43,17 @@ class StreamBus(Bus):
         return redis.xadd(conf().channel, fields, maxlen=conf().stream_length)
 
     def newest(self) -> str | None:
-        if time.monotonic() < self.pause_end:
+        """Any page may ask: if Redis fails, leave it alone, as send() does."""
+        start = time.monotonic()
+        if start < max(self.pause_end, self.rest_end):
             return None
         try:
             redis = get_redis_connection(conf().cache)
             entries = redis.xrevrange(conf().channel, count=1)
             newest = entries[0][0] if entries else self.write(redis, BEGINNING)
         except (RedisError, ValueError):
+            end = time.monotonic()
+            self.rest_end = end + 10 * (end - start)
             return None
         return str(newest.decode())
 

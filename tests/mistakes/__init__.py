@@ -86,9 +86,8 @@ def make(mistake: Mistake, folder: Path) -> None:
     )
     if process.returncode:
         complaint = process.stderr.strip()
-        raise ValueError(
-            f"{mistake.patch.name} does not apply to {step.relative_to(ROOT)}: {complaint}"
-        )
+        where = step.relative_to(ROOT)
+        raise ValueError(f"{mistake.patch.name} does not apply to {where}: {complaint}")
 
 
 def grade(mistake: Mistake, folder: Path) -> str:

@@ -80,8 +80,11 @@ class StreamBus(Bus):
         A replica takes nothing: it hears of what is given to the primary.
         """
         while not (entries := await self.redis.xrevrange(conf().channel, count=1)):
-            async with connection(primary()) as redis:
-                await self.write(redis, BEGINNING)
+            if conf().listen_url:
+                async with connection(primary()) as redis:
+                    await self.write(redis, BEGINNING)
+            else:
+                await self.write(self.redis, BEGINNING)
             await self.more("0-0")
         return str(entries[0][0].decode())
 

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from steps.fixtures.crowds import calls
 from steps.fixtures.tokens import get_token
-from steps.grading import Unmet
+from steps.grading import PATIENCE, Unmet
 
 # What happens, and how it is told
 
@@ -300,11 +300,16 @@ async def test_help(python):
     await command.shows("--reuse-port", "cores", "--unix PATH", "Unix socket")
 
 
-async def test_listen_url(other_redis, join, limits, alice, event):
+async def test_listen_url(other_redis, kept, connect, limits, alice, event):
     """A server may listen to another Redis than Django talks to: a replica."""
     limits(LISTEN_URL=other_redis.url)
+    kept.is_lost()
+    client = await connect()
+    await client.sends(get_token(alice), "a valid token of alice")
+    async with asyncio.timeout(PATIENCE):
+        while not kept.length():  # the server begins the stream, where Django writes
+            await asyncio.sleep(0.001)
     other_redis.publishes(json.dumps(event | {"object": "Before"}).encode())
-    client = await join(alice)
     await client.is_told("ready")
     other_redis.publishes(json.dumps(event).encode())
     await client.hears_of("Emma")

@@ -15,7 +15,8 @@ class Browser:
 
     def reads(self, path: str) -> str:
         """Return the HTML of a page."""
-        return str(self.opener.open(f"{self.site}{path}").read().decode())
+        with self.opener.open(f"{self.site}{path}") as response:
+            return str(response.read().decode())
 
     def submits(self, path: str, form_on: str = "", **form: str | list[str]) -> str:
         """Fill in the form of a page and submit it; return where that leads to.
@@ -25,5 +26,5 @@ class Browser:
         page = self.reads(form_on or path)
         token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
         data = urlencode(form | {"csrfmiddlewaretoken": token}, doseq=True).encode()
-        response = self.opener.open(f"{self.site}{path}", data)
-        return str(response.url.removeprefix(self.site))
+        with self.opener.open(f"{self.site}{path}", data) as response:
+            return str(response.url.removeprefix(self.site))

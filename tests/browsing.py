@@ -22,7 +22,8 @@ class Browser:
 
     def reads(self, path: str) -> str:
         """Return the HTML of a page."""
-        return str(self.opener.open(f"{self.site}{path}").read().decode())
+        with self.opener.open(f"{self.site}{path}") as response:
+            return str(response.read().decode())
 
     def submits(self, path: str, form_on: str = "", **form: str | list[str]) -> str:
         """Fill in the form of a page and submit it; return where that leads to.
@@ -34,5 +35,5 @@ class Browser:
         data = urlencode(form | {"csrfmiddlewaretoken": token}, doseq=True).encode()
         # Over HTTPS, Django asks which page of the site the form was on.
         request = Request(f"{self.site}{path}", data, {"Referer": self.site})
-        response = self.opener.open(request)
-        return str(response.url.removeprefix(self.site))
+        with self.opener.open(request) as response:
+            return str(response.url.removeprefix(self.site))

@@ -12,20 +12,37 @@ from typing import Any
 import pytest
 
 from tests.faults.clients import Client, Connect, opened
-from tests.faults.figures import Figures
+from tests.faults.figures import FIGURE, Figure, Figures
 from tests.faults.lab import Broken, Lab, Project, Server, sqlite
 from tests.faults.proxy import Proxy
 from tests.real_redis import RealRedis
 
-FIGURES = pytest.StashKey[list[Figures]]()
+MEASURED = pytest.StashKey[list[Figure]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[MEASURED] = measured = []
+    config.pluginmanager.register(Collector(measured))
+
+
+class Collector:
+    """Collects what tests measure, also in other processes."""
+
+    def __init__(self, measured: list[Figure]) -> None:
+        self.measured = measured
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            for name, value in report.user_properties:
+                if name == FIGURE:
+                    self.measured.append(Figure(*value))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print what was measured, and write it to a file."""
-    tests = config.stash.get(FIGURES, [])
-    measured = [figure for test in tests for figure in test.figures]
+    measured = config.stash[MEASURED]
     if measured:
         terminalreporter.section("figures")
     for figure in measured:
@@ -118,6 +135,5 @@ def soak(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def figures(request: pytest.FixtureRequest, soak: bool) -> Figures:
     """What is measured in this test."""
-    figures = Figures(request.node.name, request.config.option.on, soak)
-    request.config.stash.setdefault(FIGURES, []).append(figures)
-    return figures
+    properties = request.node.user_properties
+    return Figures(request.node.name, request.config.option.on, soak, properties)

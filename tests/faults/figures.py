@@ -1,9 +1,11 @@
 """What is measured in the laboratory: figures beside what is promised."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tests.faults.lab import Broken
+
+FIGURE = "figure"
 
 
 class Figure(NamedTuple):
@@ -28,11 +30,14 @@ class Figures:
     test: str
     code: str
     soak: bool
-    figures: list[Figure] = field(default_factory=list)
+    properties: list[tuple[str, object]]  # of the test: they are reported with it
+
+    def add(self, figure: Figure) -> None:
+        self.properties.append((FIGURE, [*figure]))
 
     def note(self, what: str, came: float, unit: str) -> None:
         """Note what nothing is promised about."""
-        self.figures.append(Figure(self.code, self.test, what, came, unit, None))
+        self.add(Figure(self.code, self.test, what, came, unit, None))
 
     def at_most(
         self, promised: float, what: str, came: float, unit: str, busy: float = 1
@@ -43,6 +48,6 @@ class Figures:
         in ``make test``, they may take a number of times as long.
         """
         figure = Figure(self.code, self.test, what, came, unit, promised)
-        self.figures.append(figure)
+        self.add(figure)
         if came > promised * (1 if self.soak else busy):
             raise Broken(f"{what}: {promised:g} {unit} at most", "more")

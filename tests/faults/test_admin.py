@@ -36,6 +36,7 @@ class Admin:
             name = f"Group {self.added}"
             path = self.browser.submits("/admin/auth/group/add/", name=name)
         except HTTPError as error:
+            error.close()
             raise Broken("the admin to save and go on", f"{error.code}") from None
         assert "/admin/auth/group/" == path
         return time.monotonic() - start

@@ -1,18 +1,13 @@
 """The laboratory itself: what it breaks, and that it finds what is broken."""
 
-import re
-from ast import AsyncFunctionDef, FunctionDef, parse, walk
-from pathlib import Path
-
 import pytest
 
-from tests.faults.before import ROOT, complaints, recorded, rows, tried
+from tests.faults.before import complaints, recorded, rows, tried
 from tests.faults.figures import Figure, Figures
 from tests.faults.lab import Broken
 from tests.faults.soak import bar
 from tests.faults.soak import rows as figures_of
 
-README = ROOT / "final/README.md"
 # One of each module, the quick ones; `make soak` tries them all.
 SAMPLE = [
     "test_admin.py::test_rollback",
@@ -42,40 +37,19 @@ def test_step_04_fails() -> None:
     assert [] == [*complaints(came)]
 
 
-def functions(file: Path) -> set[str]:
-    """Return the names of the functions in a file."""
-    kinds = FunctionDef | AsyncFunctionDef
-    return {
-        node.name for node in walk(parse(file.read_text())) if isinstance(node, kinds)
-    }
-
-
-def test_promises_are_proved() -> None:
-    """Every test exists that README.md names as the proof of a promise."""
-    named = re.findall(r"`(tests/\S+?\.py)::(\w+)", README.read_text())
-    assert named
-    for file, test in named:
-        assert test in functions(ROOT / file), f"{file}::{test}"
-
-
-def test_faults_are_promised() -> None:
-    """Every fault of the laboratory is among the promises of README.md."""
-    text = README.read_text()
-    tests = {row.partition("[")[0] for row in rows()}
-    assert [] == [test for test in sorted(tests) if f"`{test}`" not in text]
-
-
 def test_broken_promise() -> None:
     """A figure that is above the promise is noted, and breaks it."""
-    figures = Figures("test", "final", soak=True)
+    noted: list[tuple[str, object]] = []
+    figures = Figures("test_memory", "final", True, noted)
     with pytest.raises(Broken, match="expected memory: 5 MiB at most; came more"):
         figures.at_most(5, "memory", 6, "MiB", busy=10)
-    assert [6] == [figure.came for figure in figures.figures]
+    figure = Figure("final", "test_memory", "memory", 6, "MiB", 5)
+    assert [("figure", [*figure])] == noted
 
 
 def test_busy_machine() -> None:
     """In the quick form, a time may be a number of times what is promised."""
-    figures = Figures("test", "final", soak=False)
+    figures = Figures("test_delay", "final", False, [])
     figures.at_most(1, "an event", 3, "s", busy=5)
     with pytest.raises(Broken):
         figures.at_most(1, "an event", 6, "s", busy=5)

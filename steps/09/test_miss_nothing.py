@@ -139,7 +139,7 @@ async def test_revoked_meanwhile(
     await back.hears_of("Volume 1")
     back.stops_reading()
     await act("bob lost sight of books", bob.user_permissions.clear)
-    await viewer.ceases_to_see(book)
+    await viewer.ceases_to_see(book, within=PATIENCE)
     back.reads_on()
     await back.is_told("ready")
     if (came := back.types.count("event")) > 200:

@@ -60,7 +60,7 @@ def listings_make_the_steps(page: Page) -> Iterator[Fault]:
 
 
 def written(instruction: Instruction, folder: Path) -> Iterator[Fault]:
-    if instruction.verb in {"create", "replace", "change", "delete", "read"}:
+    if instruction.verb in {"create", "replace", "change", "copy", "delete", "read"}:
         try:
             follow(instruction, folder)
         except Wrong as error:

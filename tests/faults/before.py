@@ -44,7 +44,7 @@ def tried(tests: list[str], *options: str) -> dict[str, Outcome]:
             [
                 *[sys.executable, "-m", "pytest", *tests, "--on", BEFORE, *options],
                 *["-p", "no:cacheprovider", "-p", "tests.outcomes"],
-                *["--numprocesses", "4", "--dist", "loadfile"],  # most of them wait
+                *["--numprocesses", "2", "--dist", "loadfile"],  # most of them wait
                 *["--outcomes", str(file)],
             ],
             cwd=ROOT,

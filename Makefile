@@ -1,6 +1,7 @@
 # The verbs of this repository. `make` alone lists them.
 
 VENV ?= .venv
+GROUP ?= dev
 CODE ?= final
 PICTURES ?= steps/pictures
 PINS ?= --constraint .ci/pins.txt
@@ -28,7 +29,7 @@ $(VENV)/ready: pyproject.toml .ci/pins.txt
 	@echo "Setting up $(VENV), once …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) pip install --quiet --upgrade 'pip>=25.1'  # --group is new there
-	@$(RUN) pip install --quiet --group dev $(PINS)
+	@$(RUN) pip install --quiet --group $(GROUP) $(PINS)
 	@touch $@
 
 .PHONY: demo
@@ -80,11 +81,20 @@ matrix: $(VENV)/ready  ## grade every step with every suite, and show it as a ta
 mutants: $(VENV)/ready  ## change the code of the steps in small ways; is it noticed?
 	@$(RUN) tests.mutants
 
+.PHONY: bench
+bench:  ## measure it beside its peers (ARGS="--quick", ARGS=--help)
+	@$(MAKE) --no-print-directory .venv-bench/ready VENV=.venv-bench GROUP=bench
+	@.venv-bench/bin/python -m tests.bench $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/ready  ## break everything on purpose, in full size
+	@$(RUN) tests.faults.soak
+
 .PHONY: newest
 newest:  ## the same proofs with the newest release of everything
 	@$(MAKE) test VENV=.venv-newest PINS=
 
 .PHONY: pins
 pins:  ## write the newest releases to .ci/pins.txt
-	@$(MAKE) --always-make .venv-newest/ready VENV=.venv-newest PINS=--upgrade
+	@$(MAKE) --always-make .venv-newest/ready VENV=.venv-newest PINS=--upgrade GROUP=bench
 	@.venv-newest/bin/python -m pip freeze > .ci/pins.txt

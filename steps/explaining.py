@@ -51,8 +51,8 @@ def pytest_runtest_makereport(
             # Whatever has a method toterminal() will do.
             report.longrepr = explanation  # type: ignore[assignment]
             report.sections.clear()  # the log would say the same at great length
-        else:
-            report.sections.append(("What to read", f"{chapter(item)} of tutorial.md"))
+        elif number := chapter(item):
+            report.sections.append(("What to read", f"{number} of tutorial.md"))
     return report
 
 
@@ -94,7 +94,7 @@ def explain(item: pytest.Item, error: BaseException) -> Explanation | None:
         rows = [("Done", act) for act in error.story]
         rows += [("Expected", error.expected), ("Came", error.came)]
     elif missing := not_written(error):
-        asker = own_line(error) or chapter(item)
+        asker = own_line(error) or chapter(item) or shown(item.path)
         reason = f"{missing} is not written yet: {asker} asks for it"
         rows = [("Came", reason)]
     else:
@@ -102,8 +102,8 @@ def explain(item: pytest.Item, error: BaseException) -> Explanation | None:
     doc = item.obj.__doc__ if isinstance(item, pytest.Function) else None
     asked = ("Asked", first_line(doc))
     where = ("Where", last_line(error, item.path) or shown(item.path))
-    read = ("Read", f"{chapter(item)} of tutorial.md")
-    return Explanation(reason, [*table([asked, *rows, where, read])])
+    read = [("Read", f"{number} of tutorial.md")] if (number := chapter(item)) else []
+    return Explanation(reason, [*table([asked, *rows, where, *read])])
 
 
 def table(rows: list[tuple[str, str]]) -> Iterator[str]:
@@ -161,8 +161,10 @@ def last_line(error: BaseException, place: Path) -> str | None:
     return None
 
 
-def chapter(item: pytest.Item) -> str:
-    return f"chapter {item.path.parent.name}"
+def chapter(item: pytest.Item) -> str | None:
+    """Return the chapter of a test, or None if it is the learner's own."""
+    folder = item.path.parent.name
+    return f"chapter {folder}" if folder.isdecimal() else None
 
 
 def shown(path: Path) -> str:

@@ -7,6 +7,7 @@ grade: put first on ``sys.path``, it is imported as any Django project would be.
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from traceback import format_exception_only
 from urllib.parse import urlsplit
@@ -75,14 +76,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a Redis server to use, such as redis://localhost:6379 "
         "(default: one in memory, started and stopped by the suite)",
     )
+    group.addoption(
+        "--bus",
+        metavar="CLASS",
+        help="the bus to grade, such as realtime.pubsub.PubSubBus, from step 09 on "
+        "(default: the one that the code has chosen)",
+    )
 
 
 def suites_named(config: pytest.Config) -> dict[str, list[str]]:
     """Return the steps whose suites the command line names, each with these names."""
     named: dict[str, list[str]] = {}
     elsewhere = False
-    for arg in config.args:
-        path = (config.invocation_params.dir / arg.partition("::")[0]).resolve()
+    for arg, path in zip(config.args, paths_named(config), strict=True):
         elsewhere |= not path.is_relative_to(STEPS)
         if STEPS.is_relative_to(path):
             for suite in STEPS.glob("[0-9]*/test_*.py"):
@@ -126,11 +132,24 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if steps := [*suites_named(config)]:
         grade(config, steps)
-    elif config.option.code:
+    elif config.option.code and not all(map(is_in_a_browser, paths_named(config))):
+        run = f"pytest steps/01 --code {config.option.code}"
+        own = f"pytest steps/01 mine/test_mine.py --code {config.option.code}"
         raise pytest.UsageError(
             "--code names the code to grade; name the suites that are to grade it: "
-            f"pytest steps/01 --code {config.option.code}"
+            f"{run}. Run a test of your own beside a suite: {own} -k test_mine"
         )
+
+
+def paths_named(config: pytest.Config) -> Iterator[Path]:
+    """Yield what the command line names, as paths."""
+    for arg in config.args:
+        yield (config.invocation_params.dir / arg.partition("::")[0]).resolve()
+
+
+def is_in_a_browser(path: Path) -> bool:
+    """Tell whether the tests in a file grade the page of --code in a real browser."""
+    return path.match("tests/test_browser*.py")
 
 
 def grade(config: pytest.Config, steps: list[str]) -> None:
@@ -164,6 +183,8 @@ def grade(config: pytest.Config, steps: list[str]) -> None:
         "outages",
         "faults",
         "viewers",
+        "crowds",
+        "returns",
     ]:
         config.pluginmanager.import_plugin(f"steps.fixtures.{name}")
 
@@ -203,7 +224,6 @@ def redis_url(config: pytest.Config) -> str:
     from steps.memory import MemoryRedis, serve
 
     server = MemoryRedis(("127.0.0.1", 0))
-    server.daemon_threads = True
     serve(server)
     config.add_cleanup(server.server_close)
     config.add_cleanup(server.shutdown)

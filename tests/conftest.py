@@ -13,6 +13,15 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "django_site.settings"
 django.setup()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults", "breaking things on purpose")
+    add = group.addoption
+    add("--on", metavar="FOLDER", default="final", help="the code folder to break")
+    add("--lab-python", metavar="PROGRAM", help="the Python that runs this code")
+    add("--soak", action="store_true", help="break it in full size")
+    add("--figures", metavar="FILE", help="the file to write figures to, as JSON")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[
     None, pytest.TestReport, pytest.TestReport

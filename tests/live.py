@@ -39,17 +39,18 @@ class Process:
         self.environment = environment
         self.port = port
         self.log = log
+        self.python = sys.executable
         self.frozen = False
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process, unless it runs; wait until it listens on its port."""
-        if self.frozen:
+        if self.frozen or (self.process and self.process.poll() is not None):
             self.kill()
         if self.process is None:
             with self.log.open("a") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, *self.arguments],
+                    [self.python, *self.arguments],
                     cwd=ROOT,
                     env=self.environment,
                     stdout=log,

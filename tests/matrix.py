@@ -170,7 +170,8 @@ def graded(root: Path, cells: list[Cell]) -> Iterator[Grades]:
     runs: dict[tuple[str, bool], list[Cell]] = {}
     for cell in cells:
         runs.setdefault((cell.code, RED in cell.colours), []).append(cell)
-    longest_first = sorted(runs.values(), key=len, reverse=True)
+    # The later a step, the longer its suite: the last runs to end are short ones.
+    longest_first = sorted(runs.values(), key=lambda cells: cells[-1], reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = [pool.submit(run, root, cells) for cells in longest_first]
         for future in as_completed(futures):

@@ -15,39 +15,59 @@ import pytest
 DEBIAN = Path("/usr/lib/postgresql")
 
 
+class Postgres:
+    """An empty PostgreSQL server, which can be stopped and started again.
+
+    It listens on a free port of 127.0.0.1 and keeps its files in a folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.programs = find_programs()
+        self.folder = folder
+        # PostgreSQL refuses to run as root. The Debian package creates this user.
+        self.user = "postgres" if os.geteuid() == 0 else None
+        shutil.chown(folder, self.user or os.geteuid())
+        port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+        self.options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories=''"
+        self.run("initdb", "--username=postgres", "--auth=trust", "--no-sync")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs on the files of this server."""
+        subprocess.run(
+            [self.programs / program, "-D", f"{self.folder}/data", *arguments],
+            cwd=self.folder,
+            user=self.user,
+            group=self.user,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        options = ["-l", f"{self.folder}/log", "-o", f"{self.options} -c fsync=off"]
+        self.run("pg_ctl", "start", "--wait", *options)
+
+    def stop(self) -> None:
+        """Cut all connections, and stop the server."""
+        self.run("pg_ctl", "stop", "--wait", "-m", "fast")
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """
     Start an empty PostgreSQL server, yield its DATABASE_URL, then stop it.
 
-    It listens on a free port of 127.0.0.1 and keeps its files in a temporary folder.
     If PostgreSQL isn't installed, skip the test.
 
     """
-    programs = find_programs()
-    # PostgreSQL refuses to run as root. The Debian package creates this user.
-    user = "postgres" if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
-        shutil.chown(folder, user or os.geteuid())
-
-        def run(program: str, *arguments: str) -> None:
-            subprocess.run(
-                [programs / program, "-D", f"{folder}/data", *arguments],
-                cwd=folder,
-                user=user,
-                group=user,
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
-
-        port = free_port()
-        server = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        run("initdb", "--username=postgres", "--auth=trust", "--no-sync")
-        run("pg_ctl", "start", "--wait", "-l", f"{folder}/log", "-o", server)
+        postgres = Postgres(Path(folder))
+        postgres.start()
         try:
-            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+            yield postgres.url
         finally:
-            run("pg_ctl", "stop", "--wait", "-m", "fast")
+            postgres.stop()
 
 
 def find_programs() -> Path:

@@ -10,16 +10,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 from websockets.sync.client import connect
 
+from tests.browsing import Browser
 from tests.newest import newest_python
 from tests.real_redis import running_redis
+from tests.tutorial.readme import blocks
 
 FINAL = Path(__file__).parent.parent / "final"
 
@@ -34,6 +33,15 @@ TOKEN = """
 from django.contrib.auth.models import User
 from {app}.access import make_token
 print(make_token(User.objects.get(username="bob")))
+"""
+
+PAGE = """
+from django.contrib.auth.models import User
+from django.template import RequestContext, Template
+from django.test import RequestFactory
+request = RequestFactory().get("/")
+request.user = User.objects.get(username="bob")
+print(Template("{% load realtime %}{% realtime %}").render(RequestContext(request)))
 """
 
 SHARED = """
@@ -125,26 +133,6 @@ class Project:
                 print(server.stdout.read())
 
 
-class Browser:
-    """A browser in which somebody uses the admin."""
-
-    def __init__(self, site: str) -> None:
-        self.site = site
-        self.opener = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
-
-    def reads(self, path: str) -> str:
-        """Return the HTML of a page."""
-        return str(self.opener.open(f"{self.site}{path}").read().decode())
-
-    def submits(self, path: str, **form: str) -> str:
-        """Fill in the form of a page and submit it; return where that leads to."""
-        page = self.reads(path)
-        token = re.findall('name="csrfmiddlewaretoken" value="(.+?)"', page)[-1]
-        data = urlencode(form | {"csrfmiddlewaretoken": token}).encode()
-        response = self.opener.open(f"{self.site}{path}", data)
-        return str(response.url.removeprefix(self.site))
-
-
 def lines_to_paste(app: str = "realtime", *without: str) -> str:
     """
     Return the lines of final/settings.py, as a person adds them to another project.
@@ -208,7 +196,7 @@ def hears_of_a_group(token: str, socket_url: str, browser: Browser) -> None:
     """Expect an event, over a socket, about a group that is added in the admin."""
     with connect(socket_url, proxy=None) as websocket:
         websocket.send(token)
-        assert {"type": "ready"} == json.loads(websocket.recv(timeout=10))
+        assert "ready" == json.loads(websocket.recv(timeout=10))["type"]
         path = browser.submits("/admin/auth/group/add/", name="Editors")
         assert "/admin/auth/group/" == path
         event = json.loads(websocket.recv(timeout=10))
@@ -235,6 +223,25 @@ def test_copy(shop: Project, app: str) -> None:
         alice = alice_in_the_admin(site)
         assert "You are <strong>alice</strong>" in alice.reads("/realtime/")
         hears_of_a_group(shop.executes(TOKEN.format(app=app)), socket_url, alice)
+        page = shop.executes(PAGE)
+        [script] = re.findall('src="(.+?)"', page)
+        assert "new Connection" in alice.reads(script)
+        assert "data-after=" in page  # from the bus, which is found by its default
+
+
+@pytest.mark.parametrize("app", ["realtime", "live"])
+def test_checks_and_tests(shop: Project, app: str) -> None:
+    """A new project has nothing to complain of, and passes the tests of the README."""
+    shop.takes_app(app)
+    shop.takes_settings(lines_to_paste(app))
+    shop.takes_pages(app)
+    shop.runs("manage.py", "check", "--fail-level=INFO")
+    [tests] = blocks("Test", "python")
+    tests = tests.replace("from realtime.", f"from {app}.")
+    (shop.folder / "tests.py").write_text(tests)
+    shop.environment["REDIS_URL"] = "redis://localhost:1/0"  # where nobody listens
+    names = re.findall(r"^class (\w+)", tests, re.MULTILINE)
+    shop.runs("manage.py", "test", *(f"tests.{name}" for name in names))
 
 
 def test_slim_project(shop: Project, slim: Project) -> None:

@@ -131,6 +131,24 @@ def test_tests_of_ones_own(grade: Grade, road: Path) -> None:
     assert "2 failed, 1 passed" == summary(run)
 
 
+def test_failure_of_ones_own(grade: Grade, road: Path) -> None:
+    """A test of the learner's own is in no chapter, so its failure sends to none."""
+    own = """
+from steps.grading import Unmet
+
+def test_unmet(): raise Unmet("an answer", "nothing", [])
+def test_wrong(): assert False
+def test_missing(): from realtime import nothing
+"""
+    write(road / "mine/test_own.py", own)
+    run = grade("steps/01", "mine/test_own.py", "--code", "mine", "-k", "own")
+    assert "3 failed, 2 deselected" == summary(run)
+    assert "tutorial.md" not in run.stdout
+    assert "realtime/nothing.py is not written yet: mine/test_own.py asks for it" in (
+        reasons(run)
+    )
+
+
 def test_no_folder(grade: Grade) -> None:
     """A folder that doesn't exist is not a code folder."""
     assert (
@@ -146,11 +164,24 @@ def test_no_app(grade: Grade) -> None:
     )
 
 
-def test_no_suite(grade: Grade) -> None:
+@pytest.mark.parametrize("args", [[], ["mine/test_own.py"], ["tests/test_own.py"]])
+def test_no_suite(grade: Grade, road: Path, args: list[str]) -> None:
     """--code without a suite that should grade it is a mistake."""
-    assert "name the suites that are to grade it: pytest steps/01 --code mine" in error(
-        grade("--code", "mine")
+    for arg in args:
+        write(road / arg, "def test_own(): pass\n")
+    message = error(grade(*args, "--code", "mine"))
+    assert (
+        "name the suites that are to grade it: pytest steps/01 --code mine" in message
     )
+    assert "pytest steps/01 mine/test_mine.py --code mine -k test_mine" in message
+
+
+def test_code_in_a_browser(grade: Grade, road: Path) -> None:
+    """The tests of the page in a browser grade the code that --code names, too."""
+    suite = "def test(request): assert 'mine' == request.config.option.code\n"
+    write(road / "tests/test_browser.py", suite)
+    run = grade("tests/test_browser.py::test", "--code", "mine")
+    assert "1 passed" == summary(run)
 
 
 @pytest.mark.parametrize("args", [["."], ["steps", "tests"], ["tests", "steps/01"]])

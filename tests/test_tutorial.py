@@ -8,7 +8,7 @@ import pytest
 from tests import sample
 from tests.tutorial.claims import ABOUT_THE_TUTORIAL
 from tests.tutorial.document import read_document
-from tests.tutorial.files import Wrong, changed
+from tests.tutorial.files import Wrong, changed, follow
 from tests.tutorial.pages import (
     ABOUT_PAGES,
     Claim,
@@ -200,6 +200,7 @@ def test_line_numbers() -> None:
             "- **Open** `http://x/`.\n- **Check** that the page says `Hello`.",
             [("open", ("http://x/",), 1), ("check", ("Hello",), 1)],
         ),
+        ("**Copy** `a` to `mine/b`.", [("copy", ("a", "mine/b"), 1)]),
         ("The **bus** carries `events`. **Why?** **Signal.** A word.", []),
     ],
 )
@@ -222,6 +223,19 @@ def test_fence_in_a_list() -> None:
         for instruction in document.instructions
         if instruction.fence
     ]
+
+
+def test_copy(tmp_path: Path) -> None:
+    """A file that teaches nothing is copied, where there is none."""
+    (tmp_path / "a").write_text("b {}\n")
+    [instruction] = read_document("**Copy** `a` to `mine/b/c`.").instructions
+    follow(instruction, tmp_path)
+    assert "b {}\n" == (tmp_path / "mine/b/c").read_text()
+    with pytest.raises(Wrong, match="mine/b/c exists already"):
+        follow(instruction, tmp_path)
+    [instruction] = read_document("**Copy** `b` to `mine/d`.").instructions
+    with pytest.raises(Wrong, match="there is no file b"):
+        follow(instruction, tmp_path)
 
 
 TEXT = "one\n\ntwo\nthree\ntwo\n"

@@ -320,6 +320,7 @@ def test_mistake_in_browser(
         ("March 01, 2026 - 12:00:00", "<a time>"),
         ('[01/Mar/2026 12:00:00] "GET / HTTP/1.1"', '[<a time>] "GET / HTTP/1.1"'),
         ("(1.20s)", "(<a time>)"),
+        ('1) 1) "1795545888431-0"', '1) 1) "<an id>"'),
         ("AAAAAXjNBqaZ5rH_pW2cq-4dKvHoAZ", "<your token>"),
         ("> AAAAAXjNBqaZ5rH_pW2cq-4dKvHoAZ", "> <your token>"),
         ("ws://localhost:40123/", "ws://localhost:<a port>/"),
@@ -334,7 +335,7 @@ def test_mistake_in_browser(
     ],
 )
 def test_normal(line: str, expected: str | None) -> None:
-    """Times, tokens and free ports are compared as such, and nothing else is."""
+    """Times, tokens, ids and free ports are compared as such, and nothing else is."""
     assert (line if expected is None else expected) == normal(line)
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import django.db
+import sesame.settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import (
     AbstractBaseUser,
@@ -41,6 +42,9 @@ class Access(NamedTuple):
     fingerprint: Fingerprint
 
 
+Known = Mapping[Any, Access]  # of users, by their keys
+
+
 class Everything(Container[int]):
     """The content types that superusers may see, those to come included."""
 
@@ -48,24 +52,66 @@ class Everything(Container[int]):
         return True
 
 
+EVERYTHING = Everything()
+
+
 def make_token(user: AbstractBaseUser | AnonymousUser) -> str:
     """Return a token with which a user can connect."""
     return str(get_token(user, SCOPE))
 
 
-def get_access(token: str) -> Access | None:
-    """Return what the owner of a token may see, or None if it isn't valid.
+class Tokens(ModelBackend):  # type: ignore[misc]
+    """Tokens that are verified together: one query finds all their users.
 
-    django.contrib.auth.authenticate() would show the token to those who want to know
-    of failed logins. This is none.
+    django.contrib.auth.authenticate() would show them to those who want to know of
+    failed logins. This is none.
     """
-    user = ModelBackend().authenticate(None, token, SCOPE)
-    return user and look_up(user, get_fingerprints([user])[user.pk])
+
+    def __init__(self, tokens: Collection[str]) -> None:
+        self.asked: set[Any] = set()
+        self.users: dict[Any, Any] = {}
+        for token in tokens:
+            self.owner_of(token)  # nobody yet, but we learn who it would be
+        field = sesame.settings.PRIMARY_KEY_FIELD
+        manager = get_user_model()._default_manager
+        self.users = manager.in_bulk(self.asked, field_name=field)
+
+    def owner_of(self, token: str) -> Any:
+        """Return the user whose token it is, or None if it isn't valid."""
+        return self.authenticate(None, token, SCOPE)
+
+    def get_user(self, key: Any) -> Any:
+        """Return the user with a key, if there is one who may log in."""
+        self.asked.add(key)
+        user = self.users.get(key)
+        return user if user and self.user_can_authenticate(user) else None
 
 
-def look_up(user: Any, fingerprint: Fingerprint) -> Access:
-    """Return the access of a user whose fingerprint was taken before."""
+def get_accesses(tokens: Collection[str], known: Known) -> list[Access | None]:
+    """Return what the owners of tokens may see, or None for each that isn't valid.
+
+    However many tokens they are, this takes a few queries, and then a few for each user
+    who isn't known, or has changed.
+    """
+    verified = Tokens(tokens)
+    owners = [verified.owner_of(token) for token in tokens]
+    users = {user.pk: user for user in owners if user}
+    fingerprints = get_fingerprints(users.values())
+    accesses = {
+        key: look_up(user, fingerprints[key], known.get(key))
+        for key, user in users.items()
+    }
+    return [user and accesses[user.pk] for user in owners]
+
+
+def look_up(user: Any, fingerprint: Fingerprint, known: Access | None) -> Access:
+    """Return the access of a user whose fingerprint was taken before.
+
+    If it is the same as in an access that is known, so is what they may see.
+    """
     session_hash = user.get_session_auth_hash()
+    if known and (session_hash, fingerprint) == (known.session_hash, known.fingerprint):
+        return known
     return Access(user.pk, get_content_types(user), session_hash, fingerprint)
 
 
@@ -84,8 +130,8 @@ def get_fingerprints(users: Collection[Any]) -> dict[Any, Fingerprint]:
         user.pk: (
             user.is_staff,
             user.is_superuser,
-            permissions[user.pk],
-            {group: shared[group] for group in groups[user.pk]},
+            frozenset(permissions[user.pk]),
+            frozenset((group, frozenset(shared[group])) for group in groups[user.pk]),
         )
         for user in users
     }
@@ -104,10 +150,12 @@ def renew(accesses: Collection[Access]) -> list[Access | None]:
 
     A few queries tell who has changed. Only those users are looked up.
     """
-    keys = {access.user_id for access in accesses}
+    distinct = {*accesses}  # connections of a user share theirs
+    keys = {access.user_id for access in distinct}
     users = get_user_model()._default_manager.in_bulk(keys)
     fingerprints = get_fingerprints(users.values())
-    return [renewed(access, users, fingerprints) for access in accesses]
+    news = {access: renewed(access, users, fingerprints) for access in distinct}
+    return [news[access] for access in accesses]
 
 
 def renewed(
@@ -118,10 +166,8 @@ def renewed(
         return None
     if user.get_session_auth_hash() != access.session_hash:
         return None
-    if fingerprints[user.pk] == access.fingerprint:
-        return access
     try:
-        return look_up(user, fingerprints[user.pk])
+        return look_up(user, fingerprints[user.pk], access)
     except django.db.Error:
         raise
     except Exception:
@@ -132,13 +178,13 @@ def renewed(
 def get_content_types(user: PermissionsMixin) -> Container[int]:
     """Return the ids of the content types that the user may view or change."""
     if user.is_superuser:
-        return Everything()
-    return {
+        return EVERYTHING
+    return frozenset(
         content_type.id
         for content_type in ContentType.objects.all()
         if user.has_perm(f"{content_type.app_label}.view_{content_type.model}")
         or user.has_perm(f"{content_type.app_label}.change_{content_type.model}")
-    }
+    )
 
 
 def check_database() -> None:

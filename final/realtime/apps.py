@@ -5,12 +5,13 @@ class RealtimeConfig(AppConfig):
     name = __package__  # a folder by any other name will do
 
     def ready(self) -> None:
-        """Hear of all that changes users, and of the log entries of the admin.
+        """Check the settings; hear of changes of users, and of what the admin logs.
 
         A project that only runs the server needs no admin.
         """
-        from . import revocations
+        from . import revocations, system_checks
 
+        system_checks.register()
         revocations.connect()
         if not apps.is_installed("django.contrib.admin"):
             return

@@ -1,22 +1,25 @@
-"""The bus, which carries events and notices from Django to the servers: both ends."""
+"""The bus, which carries events and notices from Django to the servers."""
 
 import asyncio
 import json
 import logging
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection
 from dataclasses import asdict
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 from django_redis import get_redis_connection
 from redis import RedisError
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from . import metrics
 from .conf import conf
 from .logs import warn
 from .notices import Notice
@@ -41,12 +44,39 @@ NOTICE_FIELDS: dict[str, type] = {"users": list, "logged_out": list, "everybody"
 SHORTEST_WAIT = 0.05  # seconds
 
 
-class Bus:
-    """The end where Django sends messages, and how Redis is."""
+class Gap:
+    """Nobody knows what was said before: something may have been missed."""
+
+
+class Arrival(NamedTuple):
+    """What a server reads: its place on the bus, if that has any, and what it says."""
+
+    id: str | None
+    content: Message | Gap | None  # None is what makes no sense
+
+
+class BusFails(Exception):
+    """The bus cannot tell what was said before. It may be able to later."""
+
+
+class Bus(ABC):
+    """A bus on Redis. Django holds one end of it, and each server another."""
 
     def __init__(self) -> None:
-        self.lost = 0  # events, since Redis failed
+        self.lost = 0  # events, since Redis failed in Django
         self.pause_end = 0.0
+        self.active = asyncio.Event()  # set while a server hears what is said
+        self.redis_lost = False
+
+    # Django's end
+
+    @abstractmethod
+    def write(self, pipeline: Any, message: Message) -> None:
+        """Put a message on the bus."""
+
+    def newest(self) -> str | None:
+        """Return the place of the last message, or None if that isn't known."""
+        return None
 
     def send(self, messages: Collection[Message]) -> None:
         """Send messages, or lose them if Redis fails.
@@ -61,7 +91,7 @@ class Bus:
             redis = get_redis_connection(conf().cache)
             with redis.pipeline(transaction=False) as pipeline:
                 for message in messages:
-                    pipeline.publish(*addressed(message))
+                    self.write(pipeline, message)
                 pipeline.execute()
         except (RedisError, ValueError) as error:  # ValueError: an unreadable URL
             if not self.lost:
@@ -76,94 +106,92 @@ class Bus:
                 logger.warning("Redis works again: %d events were lost.", self.lost)
                 self.lost, self.pause_end = 0, 0.0
 
+    # A server's end
 
-BUS = Bus()
+    @abstractmethod
+    def listen(self, redis: Redis) -> AsyncIterator[Arrival]:
+        """Yield what arrives, until Redis fails. Begin with a gap, or a notice."""
 
+    async def history(self, after: str) -> list[Arrival] | None:
+        """Return the next messages after a place, or None if it is not known.
 
-class Subscription:
-    """The end where a server hears of events. It outlives its connection to Redis."""
-
-    def __init__(self) -> None:
-        self.active = asyncio.Event()
-        self.lost = False
-
-    async def messages(self) -> AsyncIterator[Message]:
-        """Yield what arrives, for ever: if Redis is lost, subscribe again.
-
-        Nobody knows what was missed, so each subscription begins with a notice.
+        Raise BusFails if Redis does.
         """
+        return None
+
+    async def messages(self) -> AsyncIterator[Arrival]:
+        """Yield what arrives, for ever: if Redis is lost, listen again."""
         wait = SHORTEST_WAIT
         while True:
             try:
-                async with connection() as redis, redis.pubsub() as pubsub:
-                    await pubsub.subscribe(conf().channel, conf().notice_channel)
-                    while True:
-                        message = await receive(pubsub)
-                        if message["data"] == 1:  # the first channel is confirmed
-                            self.begins()
-                            wait = SHORTEST_WAIT
-                            yield Notice(everybody=True)
-                        if message["type"] == "message" and (content := read(message)):
-                            yield content
+                async with connection(conf().listen_url or primary()) as redis:
+                    async for arrival in self.listen(redis):
+                        self.begins()
+                        wait = SHORTEST_WAIT
+                        yield arrival
             except (RedisError, OSError) as error:
                 self.ends(error)
             await asyncio.sleep(random.uniform(0, min(wait, conf().longest_wait)))
             wait *= 2
 
     def begins(self) -> None:
-        if self.lost:
+        if self.active.is_set():
+            return
+        if self.redis_lost:
             logger.warning("Redis is back: events arrive again.")
+            metrics.RECONNECTS.inc()
         else:
-            logger.info("Subscribed to the channel %r of Redis.", conf().channel)
-        self.lost = False
+            logger.info("Listening to %r on Redis.", conf().channel)
+        self.redis_lost = False
         self.active.set()
 
     def ends(self, error: Exception) -> None:
-        if not self.lost:
+        if not self.redis_lost:
             name = type(error).__name__
             logger.warning("Redis is lost (%s): no events arrive.", name)
-        self.lost = True
+        self.redis_lost = True
         self.active.clear()
 
 
-def connection() -> Redis:
+def new_bus() -> Bus:
+    """Return a bus of the class that the settings name, for a server of its own."""
+    bus: Bus = import_string(conf().bus)()
+    return bus
+
+
+@cache
+def bus_of_django(path: str) -> Bus:
+    """Return the bus that all of this process share to send messages."""
+    return new_bus()
+
+
+def primary() -> str:
+    """Return the URL of the Redis that Django writes to."""
+    return str(settings.CACHES[conf().cache]["LOCATION"])
+
+
+def connection(url: str) -> Redis:
     """Return a connection to Redis that does nothing behind our back."""
     return Redis.from_url(
-        settings.CACHES[conf().cache]["LOCATION"],
+        url,
         socket_connect_timeout=conf().ping_timeout,
         socket_timeout=conf().ping_timeout,
         retry=Retry(NoBackoff(), 0),
     )
 
 
-async def receive(pubsub: PubSub) -> dict[str, Any]:
-    """Return what Redis says next. After a while, ask whether it is still there.
-
-    Raise TimeoutError if it doesn't answer: a dead link looks like a silent one.
-    """
-    message: dict[str, Any] | None
-    message = await pubsub.get_message(timeout=conf().ping_interval)
-    if message is None:
-        await pubsub.ping()
-        message = await pubsub.get_message(timeout=conf().ping_timeout)
-    if message is None:
-        raise TimeoutError
-    return message
-
-
-def addressed(message: Message) -> tuple[str, str]:
-    """Return the channel for a message, and what to publish there."""
+def written(message: Message) -> str:
+    """Return what to put on the bus for a message."""
     if isinstance(message, Notice):
-        return conf().notice_channel, json.dumps(asdict(message), default=sorted)
-    return conf().channel, json.dumps(message)
+        return json.dumps(asdict(message), default=sorted)
+    return json.dumps(message)
 
 
-def read(message: dict[str, Any]) -> Message | None:
-    """Return the event or the notice in a message, with the keys that we know.
+def read(data: bytes, is_notice: bool) -> Message | None:
+    """Return the event or the notice in what came, with the keys that we know.
 
     Anybody may have sent it. If it is neither, log why, and return None.
     """
-    data, is_notice = message["data"], message["channel"] != conf().channel.encode()
     fields = NOTICE_FIELDS if is_notice else FIELDS
     try:
         if len(data) > conf().max_event_size:

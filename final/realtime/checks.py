@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from .access import Access, in_thread, renew
+from . import metrics
+from .access import in_thread, renew
 from .conf import conf
+from .hub import Hub
 from .logs import warn
 from .notices import Notice
 
@@ -24,8 +26,9 @@ class Checks:
     However often somebody asks, each is due once, and one check runs at a time.
     """
 
-    def __init__(self, connections: dict[Any, Access]) -> None:
-        self.connections = connections  # first those whose last check is longest ago
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.connections = hub.connections  # first those who wait for a check longest
         self.due: set[Any] = set()
         self.asked = asyncio.Event()
 
@@ -66,17 +69,18 @@ class Checks:
                 self.ask(batch)
                 await asyncio.sleep(PAUSE)
                 continue
+            metrics.CHECKS.inc(len(batch))
             for connection, access in zip(batch, renewed, strict=True):
                 if connection not in self.connections:
                     continue  # it was closed in the meantime
                 if access is None:
                     self.close(connection)
                 else:
-                    del self.connections[connection]
-                    self.connections[connection] = access
+                    self.hub.join(connection, access)
 
     def close(self, connection: Any) -> None:
         """Let no event through any more, and let the handler close the connection."""
-        user_id = self.connections.pop(connection).user_id
+        user_id = self.connections[connection].user_id
+        self.hub.leave(connection)
         connection.session.reschedule(0)
         logger.info("User %s has to log in again.", user_id)

@@ -8,7 +8,8 @@ from django.db import router, transaction
 from django.db.models import Model
 from django.utils import timezone, translation
 
-from .bus import BUS, Event, Message
+from .bus import Event, Message, bus_of_django
+from .conf import conf
 from .notices import Notice
 
 
@@ -58,7 +59,7 @@ class Batch(list[Message]):
             self.insert(0, message)
 
     def send(self) -> None:
-        BUS.send(self)
+        bus_of_django(conf().bus).send(self)
 
 
 def send_on_commit(message: Message, using: str) -> None:

@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from .access import make_token
+from .bus import bus_of_django
 from .conf import conf
 
 
@@ -14,7 +15,11 @@ from .conf import conf
 @login_required
 def feed(request: HttpRequest) -> HttpResponse:
     """Show the page, which contains a token of the user."""
-    context = {"token": make_token(request.user), "url": conf().url}
+    context = {
+        "token": make_token(request.user),
+        "url": conf().url,
+        "after": bus_of_django(conf().bus).newest(),
+    }
     response = render(request, "realtime/feed.html", context)
     response["Content-Security-Policy"] = "; ".join(
         [

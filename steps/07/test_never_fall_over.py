@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
+from django.contrib.contenttypes.models import ContentType
 from django.db.backends.signals import connection_created
 from sesame import tokens_v1
 from sesame.utils import get_token as get_login_token
@@ -20,7 +21,7 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from steps.fixtures.tokens import get_token
-from steps.grading import Unmet
+from steps.grading import PATIENCE, Unmet
 
 # Who gets in
 
@@ -267,6 +268,7 @@ async def test_hostile(channel, join, django_log, limits, alice, event, message)
 @pytest.mark.parametrize("key", ["model", "message", "content_type_id", "object_id"])
 async def test_incomplete(channel, join, alice, event, key):
     """An event without one of its keys, or with a strange value, is skipped."""
+    await ContentType.objects.aget_or_create(pk=1)  # what True would be taken for
     client = await join(alice)
     for value in [None, True, ["x"]]:
         forged = event | {"object": "forged", key: value}
@@ -281,6 +283,7 @@ async def test_forged(channel, join, alice, event):
     forged = event | {"type": "ready", "script": "alert(1)"}
     channel.publishes(json.dumps(forged).encode(), "an event with more keys")
     came = json.loads(await client.gets("an event about 'Emma'"))
+    came.pop("id", None)  # from step 09 on, the bus gives each event one
     assert {"type": "event"} | event == came
 
 
@@ -337,8 +340,9 @@ async def test_redis_breaks_off(link, channel, join, limits, alice, event):
     limits(PING_INTERVAL=0.02, PING_TIMEOUT=0.25)
     client = await join(alice)
     await link.carries(10)
-    assert 1 == channel.publishes(json.dumps(event).encode())
+    channel.publishes(json.dumps(event).encode())
     await client.hears_of("Emma")
+    assert 1 == link.connections
     link.breaks()
     await channel.reaches(client, event)
 
@@ -426,22 +430,23 @@ async def test_database_connections(connect, limits, alice, slow_database, story
         raise Unmet("no more than 2 connections to the database", "more", story)
 
 
-async def test_database_is_slow(connect, limits, alice, slow_database, story):
+async def test_database_is_slow(connect, limits, alice, bob, slow_database, story):
     """Database is not asked about those who have left while they waited for it."""
     limits(DATABASE_THREADS=1)
-    token = get_token(alice)
-    clients = [await connect() for _client in range(3)]
-    for client in clients:
-        await client.sends(token, "a valid token of alice, and the database is slow")
+    users = [alice, bob, alice]
+    tokens = [get_token(user) for user in users]
+    clients = [await connect() for _user in users]
+    for user, token, client in zip(users, tokens, clients, strict=True):
+        await client.sends(token, f"a valid token of {user}, and the database is slow")
         await client.hears_nothing_more()
     await slow_database.is_asked()
     await clients[1].leaves()
     await clients[2].hears_nothing_more()
     slow_database.answers()
     await clients[0].server.has_registered(2)
-    if (came := sum('"auth_user"."id" = %s' in sql for sql in slow_database.held)) != 2:
-        expected = "2 questions to the database, who somebody is"
-        raise Unmet(expected, f"{came} questions", story)
+    for sql, params in slow_database.held:
+        if 'FROM "auth_user" WHERE' in sql and bob.pk in params:
+            raise Unmet("no question about bob, who had left", "one", story)
 
 
 # How it ends
@@ -477,18 +482,21 @@ async def test_goodbye_to_the_stalled(channel, join, limits, alice, bob, event):
     await client.is_closed(1012)
 
 
-async def test_not_ready_any_more(connect, probe, slow_database):
+async def test_not_ready_any_more(join, limits, probe, alice, bob, slow_database):
     """Server that ends is not ready, though nothing else is wrong with it."""
+    limits(SHUTDOWN_TIME=PATIENCE)
     slow_database.holds = "nothing"
-    client = await connect()
+    client, stalled = await join(alice), await join(bob)
     await probe(client.server, "/readyz", 200)
     slow_database.holds = ""
     asking = asyncio.create_task(probe(client.server, "/readyz", 503))
     await slow_database.is_asked()
+    stalled.stops_reading()  # so the goodbye lasts until the probe is answered
     stopping = asyncio.create_task(client.server.stop())
     await client.is_closed(1012)
     slow_database.answers()
     await asking
+    stalled.reads_on()
     await stopping
 
 

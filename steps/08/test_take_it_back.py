@@ -79,6 +79,12 @@ def backend(settings, monkeypatch):
     return backend
 
 
+@pytest.fixture(autouse=True)
+def quick_hasher(settings):
+    """A password is hashed in no time: these tests crack none."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 def set_to(user, **values):
     """Change a user as the admin does, with a save of all fields."""
     user = User.objects.get(pk=user.pk)
@@ -279,7 +285,7 @@ async def test_logout_meanwhile(watch, connect, logs_out, bob, slow_database):
     """Who logs out while they connect does not come in."""
     slow_database.holds = "no query yet"
     witness = await watch(bob)
-    slow_database.holds = 'FROM "django_content_type"'
+    slow_database.holds = '"auth_user_user_permissions"'
     client = await connect(witness.clients[0].server)
     await client.sends(get_token(bob), "a valid token of bob")
     await slow_database.is_asked()
@@ -724,10 +730,10 @@ async def test_user_model(python, tmp_path, story):
     colleague = await python(
         str(tmp_path / "own_users.py"), USER_MODEL="people.Person", **project
     )
-    await colleague.says("(1008)")
     strangers = await python(
         *["-c", "import django; django.setup(); print('started')"],
         USER_MODEL="people.Stranger",
         **project,
     )
+    await colleague.says("(1008)")
     await strangers.says("(started)")

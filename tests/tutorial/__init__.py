@@ -3,7 +3,7 @@
 What the reader must do stands in bold, as a verb. Nothing hidden steers the program.
 
 - ``document.py``: what the Markdown says, as instructions
-- ``files.py``: create, replace, change, delete and read files
+- ``files.py``: create, replace, change, copy, delete and read files
 - ``transcripts.py``: what is typed in a terminal, and what comes
 - ``terminal.py``: real terminals
 - ``browser.py``: a real browser

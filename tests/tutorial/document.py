@@ -33,6 +33,7 @@ FENCED = {
 
 # The verbs that stand alone, and how many `words in code` each needs.
 INLINE = {
+    "copy": 2,
     "delete": 1,
     "press": 0,
     "close": 0,

@@ -1,7 +1,8 @@
-"""What the reader does to files: create, replace, change, delete, and read them."""
+"""What the reader does to files: create, replace, change, copy, delete, read them."""
 
 import filecmp
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,14 +24,18 @@ def follow(instruction: Instruction, folder: Path) -> None:
     If it cannot be done, raise Wrong.
 
     """
-    name = instruction.codes[0]
+    copied, name = "", instruction.codes[0]
+    if instruction.verb == "copy":
+        copied, name = instruction.codes
     file = folder / name
     if instruction.verb != "read" and not re.match(r"mine/(?!.*\.\./)", name):
         raise Wrong(f"{name} is not in mine/, the only folder where readers write")
-    if instruction.verb == "create" and file.exists():
+    if instruction.verb in {"create", "copy"} and file.exists():
         raise Wrong(f"{name} exists already: is it to be replaced?")
-    if instruction.verb != "create" and not file.is_file():
+    if instruction.verb not in {"create", "copy"} and not file.is_file():
         raise Wrong(f"there is no file {name}")
+    if copied and not (folder / copied).is_file():
+        raise Wrong(f"there is no file {copied}")
     content = instruction.fence.content if instruction.fence else ""
     match instruction.verb:
         case "create" | "replace":
@@ -39,6 +44,9 @@ def follow(instruction: Instruction, folder: Path) -> None:
         case "change":
             text = file.read_text(encoding="utf-8")
             file.write_text(changed(text, content, name), encoding="utf-8")
+        case "copy":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / copied, file)
         case "delete":
             file.unlink()
         case "read":

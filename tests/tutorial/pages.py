@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from .document import PARSER, Document, Fault, Heading, line_of, read_document
 
-PAGES = ["tutorial.md", "README.md", "final/README.md"]
+PAGES = ["tutorial.md", "README.md", "final/README.md", "tests/bench/README.md"]
 PICTURES = "steps/pictures"
 
 # Words that make a reader feel slow, and spellings that are not British.

@@ -115,7 +115,7 @@ class Reader:
         verb, fence = instruction.verb, instruction.fence
         number = instruction.terminal
         match verb:
-            case "create" | "replace" | "change" | "delete" | "read":
+            case "create" | "replace" | "change" | "copy" | "delete" | "read":
                 follow(instruction, self.folder)
             case "press":
                 self.interrupt(self.terminal(number, opened=True))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 # What differs from run to run, and how it is compared. Nothing else is normalised.
 TIME = "<a time>"
 TOKEN = "<your token>"
+ID = "<an id>"
 NORMAL = [
     # pytest: "in 0.66s", "in 65.00s (0:01:05)"
     (re.compile(r"(?<=\bin )\d+\.\d\ds( \(\d+:\d\d:\d\d\))?"), TIME),
@@ -18,6 +19,8 @@ NORMAL = [
     (re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d"), TIME),
     # redis-cli: "(1.20s)"
     (re.compile(r"(?<=\()\d+\.\d\ds(?=\))"), TIME),
+    # the entries of a stream: "1795545888431-0"
+    (re.compile(r"\b1\d{12}-\d+\b"), ID),
     # django-sesame's tokens of the first sixteen million users
     (re.compile(r"\bAAAA[\w-]{20,}"), TOKEN),
     # free ports, which are above 32767: "ws://localhost:40123/"

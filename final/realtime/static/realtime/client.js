@@ -8,6 +8,7 @@
  *       tokenUrl: "/realtime/token/",
  *       onEvent: (event) => console.log(event.object),
  *       onState: (state, nextTry) => console.log(state, nextTry),
+ *       onResync: () => console.log("something may have been missed"),
  *     });
  *     connection.start();
  *
@@ -29,9 +30,13 @@
  * @property {string} tokenUrl  Where the site gives `{"token": "…"}` to those who are
  *   logged in, and 401 or 403 to others.
  * @property {string} [token]  A token for the first try, if the page has one.
+ * @property {?string} [after]  The id of the last event when the page was made, if it
+ *   is known: what happened since then is an event, too.
  * @property {(event: object) => void} onEvent  Called with each event.
  * @property {(state: State, nextTry: ?Date) => void} onState  Called with each state,
  *   and with the time of the next try in the state `waiting`.
+ * @property {() => void} [onResync]  Called when events may have been missed, and
+ *   nobody can tell which: what the page shows may be out of date.
  * @property {number} [silence]  After so many milliseconds without a word from the
  *   server, the link is dead. The server says something every 20 seconds.
  * @property {number} [shortest]  The first wait is at most so many milliseconds. With
@@ -42,6 +47,7 @@
 export class Connection {
   #options;
   #token;
+  #after;
   #failures = 0;
   #state;
   #heard;
@@ -51,8 +57,10 @@ export class Connection {
 
   /** @param {Options} options */
   constructor(options) {
-    this.#options = { silence: 45_000, shortest: 1_000, longest: 60_000, ...options };
+    const defaults = { silence: 45_000, shortest: 1_000, longest: 60_000 };
+    this.#options = { onResync: () => {}, ...defaults, ...options };
     this.#token = options.token;
+    this.#after = options.after;
   }
 
   /** Connect, and stay connected until access is refused or the page goes. */
@@ -106,7 +114,9 @@ export class Connection {
   }
 
   #open(token, signal) {
-    const socket = new WebSocket(this.#options.url);
+    const url = new URL(this.#options.url);
+    if (this.#after != null) url.searchParams.set("after", this.#after);
+    const socket = new WebSocket(url);
     const on = (type, listener) => socket.addEventListener(type, listener, { signal });
     on("open", () => socket.send(token));
     on("message", ({ data }) => this.#receive(JSON.parse(data)));
@@ -121,7 +131,11 @@ export class Connection {
       this.#enter("live");
     } else if (message.type === "event") {
       this.#options.onEvent(message);
+    } else if (message.type === "resync") {
+      this.#options.onResync();
     }
+    // Where we are now. If nobody says so, we do not know when we come back.
+    this.#after = message.id ?? message.last_event_id ?? this.#after ?? "";
   }
 
   /** Give up the attempt if nothing is heard for too long from now on. */

@@ -9,6 +9,7 @@ const state = document.getElementById("state");
 const login = document.getElementById("login");
 const events = document.getElementById("events");
 const template = document.getElementById("event");
+const gap = document.getElementById("gap");
 
 const WORDS = {
   connecting: () => "Connecting …",
@@ -31,6 +32,15 @@ function showEvent(event) {
   field("message").textContent = event.message || "Deleted."; // Django leaves it empty
   field("timestamp").textContent = new Date(event.timestamp).toLocaleTimeString();
   field("timestamp").dateTime = event.timestamp;
+  add(item);
+}
+
+/** Say on the page that events may be missing here. */
+function showGap() {
+  add(gap.content.cloneNode(true));
+}
+
+function add(item) {
   events.prepend(item);
   if (events.children.length > MOST) events.lastElementChild.remove();
 }
@@ -38,7 +48,9 @@ function showEvent(event) {
 new Connection({
   url: page.dataset.url,
   token: page.dataset.token,
+  after: page.dataset.after,
   tokenUrl: page.dataset.tokenUrl,
   onEvent: showEvent,
   onState: showState,
+  onResync: showGap,
 }).start();

@@ -1,0 +1,377 @@
+"""Fast and wide: what happens costs little, however many hear of it."""
+
+import asyncio
+import json
+import signal
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from websockets.asyncio.client import connect as open_websocket
+from websockets.asyncio.client import unix_connect
+from websockets.asyncio.server import broadcast
+from websockets.exceptions import ConnectionClosed
+
+from steps.fixtures.crowds import calls
+from steps.fixtures.tokens import get_token
+from steps.grading import PATIENCE, Unmet
+
+# What happens, and how it is told
+
+
+async def test_burst(join, writes, volumes, alice, bob, story):
+    """What happens at once, each client is told in a write or two, and in order."""
+    clients = [await join(user) for user in [alice, bob, alice, bob]]
+    for client in clients:
+        await client.is_told("ready")
+    counted = writes(clients[0].server)
+    names = volumes(80)
+    for client in clients:
+        for name in names:
+            await client.hears_of(name)
+    if max(counted.values()) > 8:
+        raise Unmet("80 events in a few writes to each client", "more", story)
+
+
+async def test_serialised_once(join, serialised, volumes, alice, bob, story):
+    """What is the same for everybody is made once."""
+    clients = [await join(user) for user in [alice, bob, alice, bob]]
+    for client in clients:
+        await client.is_told("ready")
+    serialised.clear()
+    [name] = volumes(1)
+    for client in clients:
+        await client.hears_of(name)
+    if len(serialised) != 1:
+        raise Unmet("one frame", f"{len(serialised)} frames", story)
+
+
+async def test_hidden(join, limits, volumes, bob, dave, order, story):
+    """What nobody may see costs the same, however many are connected."""
+    limits(CHECK_PERIOD=3600)
+    witness = await join(bob)
+    hidden = (await ContentType.objects.aget(model="order")).pk
+    costs = []
+    for crowd in [2, 18]:
+        for client in [await join(dave) for _ in range(crowd)]:
+            await client.is_told("ready")
+        with calls() as counted:
+            volumes(20, content_type_id=hidden)
+            [name] = volumes(1)
+            await witness.hears_of(name)
+        costs.append(counted.total())
+    few, many = costs
+    if many - few > 18:
+        raise Unmet("as many calls with 21 connections as with 3", "more", story)
+
+
+MESSAGES = {
+    "empty": "",
+    "short": "A" * 125,
+    "longer": "A" * 126,
+    "long": "A" * 65_535,
+    "very long": "A" * 65_536,
+    "accents": "é" * 63,
+    "emoji": "\N{GRINNING FACE}" * 20_000,
+}
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """A function that notes what is written to a connection, in the place of that."""
+
+    def written(connection):
+        data = []
+        monkeypatch.setattr(connection.transport, "write", data.append)
+        return data
+
+    return written
+
+
+@pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
+async def test_frame(join, written, alice, story, message):
+    """Our frame of a message is what broadcast() writes, byte by byte."""
+    from realtime import frames
+
+    client = await join(alice)
+    [connection] = client.server.module.CONNECTIONS
+    data = written(connection)
+    broadcast([connection], message)
+    expected = b"".join(data)
+    if (came := frames.text(message)) != expected:
+        raise Unmet(f"the frame {expected[:20]!r}…", f"{came[:20]!r}…", story)
+
+
+async def test_closing(connect, written, alice, story):
+    """Nothing is written to those who are leaving: broadcast() does so, too."""
+    from realtime import frames, hub
+
+    client = await connect()
+    await client.sends(get_token(alice), "a valid token of alice")
+    await client.is_told("ready")
+    [connection] = client.server.module.CONNECTIONS
+    client.stops_reading()
+    closing = asyncio.create_task(connection.close())
+    await asyncio.sleep(0)
+    data = written(connection)
+    broadcast([connection], "Emma was changed")
+    hub.write([connection], frames.text("Emma was changed"))
+    client.websocket.transport.resume_reading()
+    await closing
+    if data:
+        raise Unmet("nothing after the close frame", f"{data}", story)
+
+
+async def test_gone(start_server, join, raw_client, alice, bob):
+    """Who doesn't answer is cut off, and nobody else."""
+    server = await start_server(HEARTBEAT=0.02)
+    client = await join(alice, server)
+    await raw_client(server, bob)
+    await server.has_registered(1)
+    await client.hears_heartbeats(client.types.count("ping") + 3)
+    await client.hears_nothing_more()
+
+
+async def test_tasks(join, alice, story):
+    """A connection costs one task, and no more: it waits for what the client says."""
+    client = await join(alice)
+    [connection] = client.server.module.CONNECTIONS
+    frames = [task.get_coro().cr_frame for task in asyncio.all_tasks()]
+    tasks = [
+        frame.f_code.co_qualname
+        for frame in frames
+        if connection in frame.f_locals.values()
+        and frame.f_globals["__name__"].startswith("websockets.")
+    ]
+    if len(tasks) != 1:
+        raise Unmet("one task", ", ".join(sorted(tasks)), story)
+
+
+# Who comes, and how many at once
+
+
+async def test_storm(connect, queries, alice, bob, carol, story, slow_database):
+    """Many who come at once are looked up in a few queries."""
+    users = [alice, *[bob, carol] * 14]
+    tokens = [get_token(user) for user in users]
+    clients = [await connect() for _user in users]
+    for client, token in zip(clients, tokens, strict=True):
+        await client.sends(token, "a valid token")
+        await client.hears_nothing_more()
+    await slow_database.is_asked()
+    queries.number = 0
+    slow_database.answers()
+    await clients[0].server.has_registered(len(clients))
+    if queries.number > 40:
+        raise Unmet("at most 40 queries for 29 clients", "more", story)
+
+
+async def test_known(join, limits, change, alice, bob, book, story, slow_database):
+    """What a user may see is looked up once, and again when it has changed."""
+    limits(CHECK_PERIOD=3600)
+    slow_database.holds = 'FROM "django_content_type"'
+    slow_database.answers()
+    first = await join(bob)
+    slow_database.held.clear()
+    await join(bob)
+    if slow_database.held:
+        raise Unmet("no question about what is known", "one", story)
+    story.append("somebody changed a table")
+    await bob.user_permissions.through.objects.all().adelete()
+    witness, late = await join(alice), await join(bob)
+    await change(book)
+    await witness.hears_of(book)
+    await first.hears_of(book)  # whose turn to be checked hasn't come
+    await late.hears_nothing_more()
+
+
+class Moody(BaseBackend):
+    """A backend of the project that fails when it is asked about some."""
+
+    def has_perm(self, user, permission, obj=None):
+        if user.username == "carol":
+            raise RuntimeError("no permissions for carol today")
+        return False
+
+
+async def test_together(connect, settings, alice, bob, carol, story, slow_database):
+    """Those who come together are asked about together; who fails, fails alone."""
+    backend = f"{__name__}.Moody"
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, backend]
+    slow_database.holds = 'FROM "auth_user" WHERE'
+    clients = [await connect() for _user in range(3)]
+    for client, user in zip(clients, [alice, bob, carol], strict=True):
+        await client.sends(get_token(user), f"a valid token of {user}")
+        await client.hears_nothing_more()
+    await slow_database.is_asked()
+    slow_database.answers()
+    await clients[2].is_closed(1011)
+    await clients[0].server.has_registered(2)
+    asked = [params for _sql, params in slow_database.held]
+    if not any({bob.pk, carol.pk} <= {*params} for params in asked):
+        raise Unmet("one question about bob and carol", "one about each", story)
+
+
+async def test_waiting(connect, limits, alice, bob, slow_database):
+    """Server sends those away who would have to wait behind too many."""
+    limits(MAX_WAITING=1)
+    first, second = await connect(), await connect()
+    await first.sends(get_token(alice), "a valid token of alice")
+    await slow_database.is_asked()
+    await second.sends(get_token(bob), "a valid token of bob")
+    await second.is_closed(1013, "try again later")
+    slow_database.answers()
+    await first.server.has_registered(1)
+
+
+async def test_strangers_wait(connect, limits, alice, slow_database):
+    """Who has sent a token is not pushed out by those who say nothing."""
+    limits(MAX_STRANGERS=1)
+    client = await connect()
+    await client.sends(get_token(alice), "a valid token of alice")
+    await slow_database.is_asked()
+    for _stranger in range(3):
+        await connect()
+    slow_database.answers()
+    await client.is_told("ready")
+
+
+# Several processes
+
+
+RUN = ["-m", "django", "runrealtime"]
+
+
+async def test_reuse_port(python, unused_tcp_port, story):
+    """Several processes share a port; when one ends, the others serve."""
+    command = [*RUN, "--reuse-port", "--port", f"{unused_tcp_port}"]
+    servers = [await python(*command), await python(*command)]
+    for server in servers:
+        await server.says(r"Listening on (ws://localhost:\d+/)")
+    url = f"ws://localhost:{unused_tcp_port}/"
+    clients = [await open_websocket(url) for _client in range(30)]
+    await servers[0].ends_on(signal.SIGTERM)
+    ends = [await has_ended(client) for client in clients]
+    if len({*ends}) != 2:
+        raise Unmet("clients at both servers", "all at one", story)
+    async with open_websocket(url) as client:
+        await client.send("not a token")
+        await client.wait_closed()
+    assert 1008 == client.close_code
+    for each in clients:
+        await each.close()
+    await servers[1].ends_on(signal.SIGTERM)
+
+
+async def has_ended(client):
+    """Tell whether a connection was closed, or answers."""
+    with suppress(ConnectionClosed):
+        await (await client.ping())
+    return client.close_code == 1012
+
+
+async def test_unix(python, tmp_path, monkeypatch, story):
+    """``runrealtime`` listens on a Unix socket, also where one was left behind."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("realtime.sock")
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    server = await python(*RUN, "--unix", str(path))
+    await server.says(r"Listening on unix:(.*) \(")
+    if (mode := stat.S_IMODE(path.stat().st_mode)) != 0o660:
+        raise Unmet("a socket for owner and group", f"the mode {mode:o}", story)
+    second = await python(*RUN, "--unix", str(path))
+    await second.says("(CommandError: Cannot listen on .*another server)")
+    await second.ends(1)
+    async with unix_connect(str(path)) as client:
+        await server.ends_on(signal.SIGTERM)
+        await client.wait_closed()
+    assert 1012 == client.close_code
+
+
+async def test_help(python):
+    """``runrealtime --help`` explains how several of them work together."""
+    command = await python(*RUN, "--help")
+    await command.shows("--reuse-port", "cores", "--unix PATH", "Unix socket")
+
+
+async def test_listen_url(other_redis, kept, connect, limits, alice, event):
+    """A server may listen to another Redis than Django talks to: a replica."""
+    limits(LISTEN_URL=other_redis.url)
+    kept.is_lost()
+    client = await connect()
+    await client.sends(get_token(alice), "a valid token of alice")
+    async with asyncio.timeout(PATIENCE):
+        while not kept.length():  # the server begins the stream, where Django writes
+            await asyncio.sleep(0.001)
+    other_redis.publishes(json.dumps(event | {"object": "Before"}).encode())
+    await client.is_told("ready")
+    other_redis.publishes(json.dumps(event).encode())
+    await client.hears_of("Emma")
+
+
+# Numbers
+
+
+@pytest.mark.usefixtures("stream")
+async def test_numbers(scrape, connect, join, volumes, alice, bob):
+    """Server counts what happens, whom it told, and how long that took."""
+    client, other = await join(alice), await join(bob)
+    before = await scrape(client.server)
+    late = await join(alice)
+    await connect()
+    for each in [client, other, late]:
+        await each.is_told("ready")
+    [name] = volumes(1)
+    for each in [client, other, late]:
+        await each.hears_of(name)
+    after = await scrape(client.server)
+    after.have_grown(
+        before,
+        realtime_connections=1,
+        realtime_strangers=1,
+        realtime_events_total=1,
+        realtime_deliveries_total=3,
+        realtime_lag_seconds_count=1,
+    )
+
+
+async def test_numbers_of_trouble(redis, channel, scrape, connect, join, limits, event):
+    """Server counts whom it refused or cut off, and how often Redis came back."""
+    limits(MAX_INPUT=300)
+    alice = await User.objects.aget(username="alice")
+    refused, flood = await connect(), await join(alice)
+    before = await scrape(refused.server)
+    await refused.sends("not a token")
+    await refused.is_closed(1008, "authentication failed")
+    await flood.sends("A" * 400)
+    await flood.is_closed(1006)
+    client = await join(alice)
+    redis.stops()
+    redis.returns()
+    await channel.reaches(client, event)
+    after = await scrape(client.server)
+    after.have_grown(
+        before,
+        realtime_refusals_total=1,
+        realtime_cut_off_total=1,
+        realtime_redis_reconnects_total=1,
+    )
+    if not after["realtime_checks_total"] > before["realtime_checks_total"]:
+        raise Unmet("more checks when Redis is back", "none", client.story)
+
+
+async def test_numbers_only(scrape, join, volumes, bob, story):
+    """Numbers are no secret: they name nobody, and nothing that happened."""
+    client = await join(bob)
+    [name] = volumes(1)
+    await client.hears_of(name)
+    numbers = await scrape(client.server)
+    for secret in [bob.username, "Volume", "book"]:
+        if secret in numbers.text:
+            raise Unmet("numbers without names", f"{secret!r} in them", story)

@@ -1,0 +1,100 @@
+"""Clients that read slowly or not at all are cut off, and nobody else suffers."""
+
+import asyncio
+import re
+import time
+from pathlib import Path
+from statistics import median
+
+from tests.faults.figures import Figures
+from tests.faults.lab import Broken, Lab, Server
+from tests.faults.readers import Reader, all_hear, p99, publish, readers, stalled
+
+MIB = 1024 * 1024
+
+
+class Watch:
+    """What is seen of a server, and of what the kernel holds for stalled clients."""
+
+    def __init__(self, server: Server, deaf: list[Reader], heard: Reader) -> None:
+        self.server = server
+        self.heard = heard
+        self.ports = [client.transport.get_extra_info("sockname")[1] for client in deaf]
+        self.memory: list[int] = []
+        self.passed: dict[int, float] = {}  # the limit: when, by port
+        self.evicted: dict[int, float] = {}
+
+    async def goes_on(self, size: int, limit: int) -> None:
+        """Look again and again, until the task is cancelled."""
+        while True:
+            self.memory.append(self.server.memory())
+            now, sockets = time.monotonic(), kernel_sockets(self.server.port)
+            sent = len(self.heard.numbers) * size
+            for port in self.ports:
+                state, sending, _ = sockets.get((self.server.port, port), ("", 0, 0))
+                _, _, waiting = sockets.get((port, self.server.port), ("", 0, 0))
+                if sent - sending - waiting > limit:
+                    self.passed.setdefault(port, now)
+                if state != ESTABLISHED:
+                    self.evicted.setdefault(port, now)
+            await asyncio.sleep(0.05)  # until the next look
+
+    def delays(self) -> list[float]:
+        """Return how many seconds after the limit each client was cut off."""
+        if missing := len(self.ports) - len(self.evicted):
+            raise Broken("stalled readers cut off", f"{missing} that stayed")
+        return [
+            max(0, when - self.passed.get(port, when))
+            for port, when in self.evicted.items()
+        ]
+
+
+ESTABLISHED = "01"
+
+
+def kernel_sockets(port: int) -> dict[tuple[int, int], tuple[str, int, int]]:
+    """Return what the kernel knows of the connections of a port, by both ports.
+
+    That is the state, how many bytes are to be sent, and how many wait to be read.
+    """
+    found = {}
+    for line in re.findall(rf".*:{port:04X} .*", Path("/proc/net/tcp").read_text()):
+        _, local, remote, state, queues, *_ = line.split()
+        ports = int(local.split(":")[1], 16), int(remote.split(":")[1], 16)
+        sending, waiting = queues.split(":")
+        found[ports] = state, int(sending, 16), int(waiting, 16)
+    return found
+
+
+NOISE = 0.01  # seconds; delays below that tell nothing
+
+
+async def test_stalled_readers(lab: Lab, figures: Figures, soak: bool) -> None:
+    """Who doesn't read is cut off at a limit; memory is bounded, and nobody is slower.
+
+    In full size, 10 of 100 clients stall, and 200,000 messages are on the way.
+    """
+    many, few, number, rate = (90, 10, 2000, 100) if soak else (18, 2, 1500, 400)
+    size, limit = 6000, MIB
+    server = lab.serves(REALTIME_MAX_UNREAD=limit)
+    healthy = [f"user{at}" for at in range(many)]
+    deaf = [f"user{at}" for at in range(many, many + few)]
+    async with readers(server, lab, healthy) as clients:
+        usual = await publish(lab, number, rate, size)
+        await all_hear(clients, number, 60)
+        before = median(p99(client, usual) for client in clients)
+    async with readers(server, lab, healthy) as clients:
+        async with stalled(server, lab, *deaf) as sleepers:
+            watch = Watch(server, sleepers, clients[0])
+            least = server.memory()
+            watching = asyncio.create_task(watch.goes_on(size, limit))
+            slower = await publish(lab, number, rate, size)
+            await all_hear(clients, number, 60)
+            watching.cancel()
+            after = median(p99(client, slower) for client in clients)
+            delays = watch.delays()
+    figures.at_most(1, "until a stalled reader is cut off", max(delays), "s", 5)
+    most = max(watch.memory) - least
+    figures.at_most(20, "memory while readers stall", most / MIB, "MiB")
+    ratio = after / max(before, NOISE)
+    figures.at_most(1.5, "p99 of the others, in times the usual", ratio, "x", 4)

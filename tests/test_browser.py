@@ -367,6 +367,8 @@ def test_server_in_trouble(open_feed: OpenFeed, live: Live) -> None:
     feed = open_feed("bob")
     feed.requests.clear()
     with stand_in(live, lambda websocket: websocket.close()):
+        with feed.page.expect_websocket():
+            pass  # the first try
         feed.page.wait_for_timeout(2000)
         tries = feed.requested(f":{live.port}/")
         assert 1 <= tries <= 8

@@ -65,6 +65,7 @@ class Bus(ABC):
     def __init__(self) -> None:
         self.lost = 0  # events, since Redis failed in Django
         self.pause_end = 0.0
+        self.rest_end = 0.0  # of pages, which ask for the place of the last message
         self.active = asyncio.Event()  # set while a server hears what is said
         self.redis_lost = False
 
@@ -102,6 +103,7 @@ class Bus(ABC):
             end = time.monotonic()
             self.pause_end = end + 10 * (end - start)
         else:
+            self.rest_end = 0.0
             if self.lost:
                 logger.warning("Redis works again: %d events were lost.", self.lost)
                 self.lost, self.pause_end = 0, 0.0

@@ -35,7 +35,6 @@ class StreamBus(Bus):
 
     redis: Any
     last_id = ""  # of what a server has heard
-    rest_end = 0.0
 
     def write(self, redis: Any, message: Message) -> Any:
         field = "notice" if isinstance(message, Notice) else "event"

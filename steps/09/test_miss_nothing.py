@@ -455,3 +455,16 @@ def test_page_without_redis(redis, browser_of, stopwatch, bob):
     with stopwatch.compares():
         browser.gets("/realtime/").lacks_data("after")
     browser.gets("/realtime/").lacks_data("after")
+
+
+def test_pages_after_a_failure(redis, browser_of, book_admin, stopwatch, bob):
+    """Where a save has just waited for Redis in vain, the pages after it don't."""
+    browser = browser_of(bob)
+    with stopwatch.learns():
+        for _page in range(8):
+            browser.gets("/realtime/").data("after")
+    redis.hangs()
+    book_admin.adds("Emma")
+    with stopwatch.compares():
+        for _page in range(8):
+            browser.gets("/realtime/").lacks_data("after")

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 ROOT = Path(__file__).parent.parent
+PUBSUB = "realtime.pubsub.PubSubBus"  # from step 09 on, the bus that is not the default
 
 
 def folders(root: Path) -> list[str]:
@@ -50,15 +51,21 @@ def mypy(root: Path, folder: str, cache: str, *args: str) -> str:
 
 
 def coverage(root: Path, folder: str) -> str:
-    """Return which lines of an app the suites up to it don't run, or why they fail."""
+    """Return which lines of an app the suites up to it don't run, or why they fail.
+
+    Where an app can use two buses, its suites run on both.
+    """
     suites = sorted({file.parent.name for file in root.glob("steps/[0-9]*/test_*.py")})
     # Digits sort before letters: "10" < "final".
     road = [f"steps/{suite}" for suite in suites if suite <= Path(folder).name]
     pytest = ["-m", "pytest", "-p", "no:cacheprovider", "--code", folder, *road]
+    run_suites = ["run", "--source", f"{folder}/realtime", *pytest]
+    two_buses = (root / folder / "realtime/pubsub.py").exists()
     with tempfile.TemporaryDirectory() as temporary:
         file = f"{temporary}/coverage"
         for command in [
-            ["run", "--source", f"{folder}/realtime", *pytest],
+            run_suites,
+            *([[*run_suites, "--bus", PUBSUB]] if two_buses else []),
             ["combine"],
             ["report"],
         ]:

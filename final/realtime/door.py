@@ -42,12 +42,7 @@ class Door:
                 self.came.clear()
             answers = await self.answers(tokens)
             for future, answer in zip(batch, answers, strict=True):
-                if future.done():
-                    continue  # they have left in the meantime
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
+                settle(future, answer)
 
     async def answers(self, tokens: list[str]) -> list[Answer]:
         """Return for each token what its owner may see, or what went wrong.
@@ -61,3 +56,13 @@ class Door:
             if len(tokens) == 1 or isinstance(error, DOWN):
                 return [error] * len(tokens)
             return [(await self.answers([token]))[0] for token in tokens]
+
+
+def settle(future: Future[Access | None], answer: Answer) -> None:
+    """Give an answer to one who waits, unless they have left in the meantime."""
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

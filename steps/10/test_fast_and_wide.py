@@ -155,8 +155,9 @@ async def test_tasks(join, alice, story):
 # Who comes, and how many at once
 
 
-async def test_storm(connect, queries, alice, bob, carol, story, slow_database):
+async def test_storm(connect, limits, queries, alice, bob, carol, story, slow_database):
     """Many who come at once are looked up in a few queries."""
+    limits(CHECK_BATCH=20)
     users = [alice, *[bob, carol] * 14]
     tokens = [get_token(user) for user in users]
     clients = [await connect() for _user in users]

@@ -21,7 +21,8 @@ MEASURED = pytest.StashKey[list[Figure]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[MEASURED] = measured = []
+    measured: list[Figure] = []
+    config.stash[MEASURED] = measured
     config.pluginmanager.register(Collector(measured))
 
 
@@ -34,7 +35,7 @@ class Collector:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
             for name, value in report.user_properties:
-                if name == FIGURE:
+                if name == FIGURE and isinstance(value, list):
                     self.measured.append(Figure(*value))
 
 

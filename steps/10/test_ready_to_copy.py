@@ -354,6 +354,7 @@ def test_tag(page_of, is_valid, bob, settings):
     page.has_its_files()
 
 
+@pytest.mark.usefixtures("stream")
 def test_tag_knows_the_place(page_of, bob, book):
     """The page knows what was the last event when it was made."""
     from realtime.events import publish
@@ -364,6 +365,7 @@ def test_tag_knows_the_place(page_of, bob, book):
         raise Unmet("another place after another event", after, [])
 
 
+@pytest.mark.usefixtures("stream")
 def test_tag_while_redis_hangs(page_of, bob, stopwatch):
     """While Redis hangs, one page may wait for it, and those after it don't."""
     page_of(bob)

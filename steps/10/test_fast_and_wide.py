@@ -219,15 +219,19 @@ async def test_together(connect, settings, alice, bob, carol, story, slow_databa
 
 
 async def test_waiting(connect, limits, alice, bob, slow_database):
-    """Server sends those away who would have to wait behind too many."""
-    limits(MAX_WAITING=1)
-    first, second = await connect(), await connect()
+    """Who would wait behind too many is sent away, and who waits for too long."""
+    limits(MAX_WAITING=1, TOKEN_TIMEOUT=0.5)
+    first = await connect()
+    limits(TOKEN_TIMEOUT=60)
+    second, third = await connect(), await connect()
     await first.sends(get_token(alice), "a valid token of alice")
     await slow_database.is_asked()
     await second.sends(get_token(bob), "a valid token of bob")
     await second.is_closed(1013, "try again later")
+    await first.is_closed(1013, "try again later")
     slow_database.answers()
-    await first.server.has_registered(1)
+    await third.sends(get_token(bob), "a valid token of bob")
+    await third.server.has_registered(1)
 
 
 async def test_strangers_wait(connect, limits, alice, slow_database):

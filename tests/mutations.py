@@ -7,6 +7,7 @@ mutmut leaves alone, are ours.
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import libcst as cst
@@ -95,9 +96,19 @@ def nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 def difference(before: str, after: str) -> tuple[str, str]:
     """Return the lines of each text that the other one doesn't have."""
-    lines = [*difflib.ndiff(before.splitlines(), after.splitlines())]
-    old, new = (
+    old, new = before.splitlines(), after.splitlines()
+    start = shared(old, new)
+    old, new = old[start:], new[start:]
+    end = shared(reversed(old), reversed(new))
+    lines = [*difflib.ndiff(old[: len(old) - end], new[: len(new) - end])]
+    removed, added = (
         "\n".join(line[2:].strip() for line in lines if line.startswith(sign))
         for sign in ["- ", "+ "]
     )
-    return old, new
+    return removed, added
+
+
+def shared(one: Iterable[str], other: Iterable[str]) -> int:
+    """Return how many lines both begin with."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _pair in takewhile(lambda pair: pair[0] == pair[1], pairs))

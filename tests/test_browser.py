@@ -173,8 +173,9 @@ class Feed:
             self.complaints.append(text)
 
     def requested(self, ending: str) -> int:
-        """Return how many addresses with this ending were requested."""
-        return sum(address.endswith(ending) for address in self.requests)
+        """Return how many addresses with this ending were requested, but for queries."""
+        paths = [address.partition("?")[0] for address in self.requests]
+        return sum(path.endswith(ending) for path in paths)
 
     def stop_the_clock(self) -> float:
         """Stop the page's clock a moment from now; return what it shows, in seconds."""

@@ -5,8 +5,9 @@ mutmut leaves alone, are ours.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
+from functools import cache, partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -69,8 +70,8 @@ def mutations(text: str) -> tuple[Mutation, ...]:
     """Return all small changes of the text of a module, each once."""
     module = cst.parse_module(text)
     changed = {
-        cst.ensure_type(module.deep_replace(node, replacement), cst.Module).code: None
-        for node in nodes(module)
+        whole(replacement).code: None
+        for node, whole in nodes(module, partial(cst.ensure_type, nodetype=cst.Module))
         for kind, operator in OPERATORS
         if isinstance(node, kind)
         for replacement in operator(node)
@@ -78,20 +79,54 @@ def mutations(text: str) -> tuple[Mutation, ...]:
     return tuple(Mutation(*difference(text, after), after) for after in changed)
 
 
-def nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the parts of the code that are worth a change."""
-    yield node
-    for part in node.children:
-        match node, part:
-            case _, cst.Annotation():
-                continue  # nothing looks at it when the code runs
-            case _, cst.SimpleStatementLine([cst.Expr(cst.SimpleString())]):
-                continue  # a docstring
-            case cst.Module(), cst.SimpleStatementLine(
-                [cst.Import() | cst.ImportFrom()]
-            ):
-                continue  # nothing works without it
-        yield from nodes(part)
+Whole = Callable[[cst.CSTNode], cst.Module]
+
+
+def nodes(node: Any, whole: Whole) -> Iterator[tuple[cst.CSTNode, Whole]]:
+    """Yield the parts of the code that are worth a change.
+
+    With each comes a function that returns the whole module with something else in its
+    place. (deep_replace() of LibCST does so, too, but walks the module each time.)
+    """
+    yield node, whole
+    for field in fields(node):
+        value = getattr(node, field.name)
+        for index, part in enumerate(value if is_several(value) else [value]):
+            match node, part:
+                case _, cst.Annotation():
+                    continue  # nothing looks at it when the code runs
+                case _, cst.SimpleStatementLine([cst.Expr(cst.SimpleString())]):
+                    continue  # a docstring
+                case cst.Module(), cst.SimpleStatementLine(
+                    [cst.Import() | cst.ImportFrom()]
+                ):
+                    continue  # nothing works without it
+                case _, cst.CSTNode():
+                    place = Place(node, field.name, index)
+                    yield from nodes(part, partial(put, whole, place))
+
+
+class Place(NamedTuple):
+    """Where a part of the code is: in which field, and the how many-th there."""
+
+    node: cst.CSTNode
+    field: str
+    position: int
+
+
+def put(whole: Whole, place: Place, replacement: cst.CSTNode) -> cst.Module:
+    """Return the whole module with something else in a place."""
+    node, field, position = place
+    value: Any = getattr(node, field)
+    if is_several(value):
+        value = [*value[:position], replacement, *value[position + 1 :]]
+    else:
+        value = replacement
+    return whole(node.with_changes(**{field: value}))
+
+
+def is_several(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def difference(before: str, after: str) -> tuple[str, str]:

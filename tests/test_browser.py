@@ -173,7 +173,7 @@ class Feed:
             self.complaints.append(text)
 
     def requested(self, ending: str) -> int:
-        """Return how many addresses with this ending were requested, but for queries."""
+        """Return how many addresses had this ending, but for a query."""
         paths = [address.partition("?")[0] for address in self.requests]
         return sum(path.endswith(ending) for path in paths)
 

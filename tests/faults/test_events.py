@@ -50,7 +50,7 @@ def shared(
 @pytest.fixture(scope="module")
 def survivor(shared: Lab) -> Server:
     """A server that ought to survive all tests."""
-    return shared.serves(REALTIME_LOG_INTERVAL=0)
+    return shared.serves(REALTIME_LOG_INTERVAL=0.0001)
 
 
 @pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)

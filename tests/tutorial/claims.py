@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .document import Fault, Instruction, Part, Solution
-from .files import Wrong, compare_folders, follow
+from .files import Wrong, code_of, compare_folders, follow
 from .pages import Claim, Page
 from .transcripts import Command, Exchange, read_transcript
 
@@ -56,9 +56,7 @@ def listings_make_the_steps(page: Page) -> Iterator[Fault]:
                 else:
                     yield from written(action, folder)
             if part.chapter is not None and part.chapter in steps(page.root):
-                step = page.root / "steps" / part.chapter
-                if not (step / "settings.py").exists():
-                    step = page.root / "final"
+                step = code_of(page.root, part.chapter)
                 for difference in compare_folders(folder / "mine", step):
                     yield Fault(part.line, f"chapter {part.chapter}: {difference}")
 

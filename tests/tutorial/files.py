@@ -102,6 +102,12 @@ def check_excerpt(text: str, excerpt: str, name: str) -> None:
         raise Wrong(f"this is no excerpt of {name}: {what}")
 
 
+def code_of(root: Path, chapter: str) -> Path:
+    """Return the code folder of a chapter; that of the last one is ``final``."""
+    step = root / "steps" / chapter
+    return step if (step / "settings.py").exists() else root / "final"
+
+
 def compare_folders(mine: Path, step: Path) -> Iterator[str]:
     """Yield what keeps the reader's folder from being the code of a step."""
     ours = files(mine)

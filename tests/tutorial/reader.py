@@ -11,7 +11,7 @@ from playwright.sync_api import Error as BrowserError
 
 from .browser import Browser
 from .document import Fence, Instruction, Part, Solution
-from .files import Wrong, compare_folders, follow
+from .files import Wrong, code_of, compare_folders, follow
 from .terminal import Terminal
 from .transcripts import (
     TOKEN,
@@ -79,7 +79,7 @@ class Reader:
             else:
                 self.do(action)
         if part.chapter is not None:
-            step = self.folder / "steps" / part.chapter
+            step = code_of(self.folder, part.chapter)
             if lines := list(compare_folders(self.folder / "mine", step)):
                 raise Stuck(
                     f"tutorial.md, line {part.line}: at the end of chapter "

@@ -59,7 +59,10 @@ class Client:
         Before step 05, no server says so: events are published until one arrives.
         """
         await self.websocket.send(self.lab.token(user))
+        end = time.monotonic() + 2 * PATIENCE
         while "ready" not in self.types and not self.probes:
+            if time.monotonic() > end:
+                raise Broken("a way in", f"none within {2 * PATIENCE} seconds")
             if not self.lab.greets:
                 self.lab.publishes(self.lab.event(PROBE))
             await self.expects(lambda: bool(self.types), "a way in", 0.05, True)
@@ -93,9 +96,7 @@ class Client:
     async def is_closed(self, code: int, reason: str = "") -> None:
         """Expect the server to close the connection, with a code."""
         what = f"the connection closed with {code} {reason}".rstrip()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                await self.reader
+        await asyncio.wait({self.reader}, timeout=PATIENCE)
         came = closing(self.websocket) if self.closed else "an open connection"
         if came != what:
             raise Broken(what, came)

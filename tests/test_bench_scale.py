@@ -218,7 +218,7 @@ def test_servers_on_replicas(tmp_path: Path) -> None:
         environment = ours.environment_with(primary, database)
         publisher = stack.enter_context(
             processes.helping(
-                "publisher", ["tests.bench.publisher", "app"], environment
+                "publisher", ["tests.bench.publisher", "stream"], environment
             )
         )
         publisher.ask("prepare", users=10)

@@ -299,6 +299,28 @@ async def test_unix(python, tmp_path, monkeypatch, story):
     assert 1012 == client.close_code
 
 
+COLLECTOR = """
+import atexit, gc
+from django.core.management import execute_from_command_line
+
+def tell():
+    how = "seldom" if gc.get_threshold()[0] > 2000 else "often"
+    print(f"It looks {how}, and leaves {gc.get_freeze_count()} objects alone.")
+
+atexit.register(tell)
+execute_from_command_line(["manage.py", "runrealtime", "--port", "0"])
+"""
+
+
+async def test_collector(python):
+    """Python's garbage collector looks seldom, and not at what was there before."""
+    server = await python("-c", COLLECTOR)
+    await server.says("(Listening)")
+    server.process.send_signal(signal.SIGTERM)
+    await server.says(r"It looks seldom, and leaves (\d{5,}) objects alone")
+    await server.ends(0)
+
+
 async def test_help(python):
     """``runrealtime --help`` explains how several of them work together."""
     command = await python(*RUN, "--help")

@@ -3,8 +3,8 @@
 ``python -m tests.bench.publisher KIND`` obeys its parent. The kind says how an event
 is published:
 
-- ``app``: by the function ``publish()`` of a code folder, from step 06 on;
-- ``redis``: on Redis Pub/Sub, as step 04 does, and as Node hears it;
+- ``pubsub``: on Redis Pub/Sub, as step 04 does, and as Node hears it;
+- ``stream``: on a stream of Redis, as ``final/`` does by default;
 - ``channels``: to the group of its content type, in the channel layer.
 """
 
@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from io import StringIO
 from typing import Any
 
@@ -39,6 +38,8 @@ AUDIENCES = [
     {"book", "author"},
     {"book", "order", "author"},
 ]
+
+STREAM_LENGTH = 10_000  # entries, about
 
 Event = dict[str, str | int]
 
@@ -109,22 +110,21 @@ def event_of(subject: Model, message: str) -> Event:
     }
 
 
-def publish_by_the_app(subject: Model, messages: list[str]) -> None:
-    """Publish events as a view does: those of one transaction are sent when it ends."""
-    from realtime.events import publish
-
-    with transaction.atomic() if len(messages) > 1 else nullcontext():
-        for message in messages:
-            publish(subject, message)
-
-
 def publish_on_redis(subject: Model, messages: list[str]) -> None:
-    """Publish events on the channel of step 04."""
+    """Publish events on the channel of step 04, or on the stream of that name.
+
+    The commands are those that Django sends. What Django does before, nobody measures:
+    it would take its time from the clients, who share the core.
+    """
     from django_redis import get_redis_connection
 
     with get_redis_connection("default").pipeline(transaction=False) as pipeline:
         for message in messages:
-            pipeline.publish("events", json.dumps(event_of(subject, message)))
+            data = json.dumps(event_of(subject, message))
+            if kind == "stream":
+                pipeline.xadd("events", {"event": data}, maxlen=STREAM_LENGTH)
+            else:
+                pipeline.publish("events", data)
         pipeline.execute()
 
 
@@ -147,8 +147,8 @@ def publish_to_group(subject: Model, messages: list[str]) -> None:
 
 
 KINDS: dict[str, Callable[[Model, list[str]], None]] = {
-    "app": publish_by_the_app,
-    "redis": publish_on_redis,
+    "pubsub": publish_on_redis,
+    "stream": publish_on_redis,
     "channels": publish_to_group,
 }
 ORDERS: dict[str, Callable[..., Any]] = {
@@ -158,7 +158,8 @@ ORDERS: dict[str, Callable[..., Any]] = {
 }
 
 if __name__ == "__main__":
-    publish_all = KINDS[sys.argv[1]]
+    kind = sys.argv[1]
+    publish_all = KINDS[kind]
     orders = Orders()
     while not orders.ended:
         for do, arguments in orders.read():

@@ -61,20 +61,23 @@ class Peer:
 
 
 def all_peers(code: str) -> list[Peer]:
-    """Return this project, which is in a code folder, and all its peers."""
+    """Return this project, which is in a code folder, and all its peers.
+
+    A machine has its moods: the closest are measured one after the other.
+    """
     channels = [channels_peer(server, layer) for server in SERVERS for layer in LAYERS]
     return [
         code_peer("final", code),
+        *unacquainted(),
         code_peer("how-to", "steps/04"),
         *channels,
-        *unacquainted(),
     ]
 
 
 def code_peer(name: str, code: str) -> Peer:
     """Return the server of a code folder."""
     is_command = (ROOT / code / "realtime" / "management").is_dir()  # from step 07 on
-    has_publish = (ROOT / code / "realtime" / "events.py").is_file()  # from step 06 on
+    has_stream = (ROOT / code / "realtime" / "streams.py").is_file()  # from step 09 on
     says_ready = (ROOT / code / "realtime" / "urls.py").is_file()  # from step 05 on
     module = (
         ["django", "runrealtime", "--host=127.0.0.1"] if is_command else ["realtime"]
@@ -83,7 +86,7 @@ def code_peer(name: str, code: str) -> Peer:
         name=name,
         title=f"this project ({code})" if name == "final" else f"the how-to ({code})",
         command=[sys.executable, "-m", *module, "--port={port}"],
-        publishes="app" if has_publish else "redis",
+        publishes="stream" if has_stream else "pubsub",
         code=code,
         greets=says_ready,
     )
@@ -112,19 +115,19 @@ def unacquainted() -> list[Peer]:
     """Return the peers that know no users."""
     return [
         Peer(
-            name="node",
-            title="Node, ws",
-            command=["node", str(NODE / "server.js"), "{port}"],
-            publishes="redis",
-            knows_users=False,
-            prepare=install_node_packages,
-        ),
-        Peer(
             name="bare",
             title="the bare limit",
             command=[sys.executable, str(HERE / "bare.py"), "{port}"],
-            publishes="redis",
+            publishes="pubsub",
             knows_users=False,
+        ),
+        Peer(
+            name="node",
+            title="Node, ws",
+            command=["node", str(NODE / "server.js"), "{port}"],
+            publishes="pubsub",
+            knows_users=False,
+            prepare=install_node_packages,
         ),
     ]
 

@@ -1,6 +1,7 @@
 """``manage.py runrealtime`` runs the server until it is told to stop."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -13,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ...access import threads
 from ...conf import conf
 from ...server import running
+
+LOOK_AFTER = 50_000  # new objects, until the garbage collector looks at them
 
 
 class Command(BaseCommand):
@@ -35,6 +38,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        gc.freeze()  # what is there now will stay
+        gc.set_threshold(LOOK_AFTER)
         try:
             asyncio.run(self.serve(**options))
         except OSError as error:

@@ -1,5 +1,6 @@
 """A bus on a stream of Redis: it keeps the last messages, and each has an id."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -70,6 +71,7 @@ class StreamBus(Bus):
             for id, fields in entries or []:
                 self.last_id = id.decode()
                 yield Arrival(self.last_id, understood(fields))
+            await asyncio.sleep(0)  # this is passed on first; then ask what came since
             if not entries:
                 await self.more(self.last_id)
 

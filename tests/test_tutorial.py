@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests import sample
-from tests.tutorial.claims import ABOUT_THE_TUTORIAL
+from tests.tutorial.claims import (
+    ABOUT_THE_TUTORIAL,
+    RHYTHM,
+    chapters_keep_the_rhythm,
+)
 from tests.tutorial.document import read_document
 from tests.tutorial.files import Wrong, changed, follow
 from tests.tutorial.pages import (
@@ -162,6 +166,45 @@ def test_lie(tmp_path: Path, lie: str) -> None:
         for line in complaints(page, claim)
     ]
     assert complaint in "\n".join(found)
+
+
+SPLIT = """\
+# A page
+
+## 01 Hello
+
+### First sitting: hello
+
+{first}
+
+### Second sitting: goodbye
+
+{second}
+"""
+
+
+@pytest.mark.parametrize(
+    ("left_out_first", "left_out_last", "complaint"),
+    [
+        ("Exercise", "", None),
+        ("", "", "line 5: the sections are"),
+        ("Exercise", "Exercise", "line 21: the sections are"),
+        ("Exercise", "Red", "line 21: the sections are"),
+    ],
+)
+def test_sittings(
+    tmp_path: Path, left_out_first: str, left_out_last: str, complaint: str | None
+) -> None:
+    """A chapter may be split; each sitting has the rhythm, the last the exercise."""
+    first, second = (
+        "\n\n".join(f"#### {section}" for section in RHYTHM if section != left_out)
+        for left_out in [left_out_first, left_out_last]
+    )
+    (tmp_path / "tutorial.md").write_text(SPLIT.format(first=first, second=second))
+    page = Page(tmp_path, "tutorial.md")
+    found = [*complaints(page, chapters_keep_the_rhythm)]
+    assert (complaint is not None) == bool(found)
+    assert (complaint or "") in "".join(found)
 
 
 def test_unused_picture(tmp_path: Path) -> None:

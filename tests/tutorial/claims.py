@@ -28,6 +28,9 @@ RHYTHM = [
     "Exercise",
 ]
 
+# A chapter that is too long for an hour is split, and its parts have the rhythm.
+SITTING = re.compile(r"\w+ sitting: ")
+
 # What is different on the next machine, and does not belong in a transcript.
 FRAGILE = re.compile(r"/tmp/\S*|/home/\S*|site-packages\S*|\b0x[0-9a-f]{6,}\b")
 SOURCE = re.compile(r"\b[\w/]+\.(?:py|js)\b")
@@ -97,11 +100,31 @@ def steps(root: Path) -> list[str]:
 
 
 def chapters_keep_the_rhythm(page: Page) -> Iterator[Fault]:
-    """Every chapter has the same sections, in the same order."""
+    """Every chapter has the same sections, in the same order.
+
+    So has every sitting of a chapter that is split, but for the exercise: that is last.
+    """
     for part in page.document.parts:
-        sections = [heading.text for heading in part.headings if heading.level == 3]
-        if part.chapter and sections != RHYTHM:
-            yield Fault(part.line, f"the sections are {sections}, not {RHYTHM}")
+        if part.chapter is None:
+            continue
+        sittings = split_into_sittings(part)
+        for number, (line, sections) in enumerate(sittings, 1):
+            expected = RHYTHM if number == len(sittings) else RHYTHM[:-1]
+            if sections != expected:
+                yield Fault(line, f"the sections are {sections}, not {expected}")
+
+
+def split_into_sittings(part: Part) -> list[tuple[int, list[str]]]:
+    """Return where the sittings of a chapter begin, and the sections of each."""
+    headings = [heading for heading in part.headings if heading.level in {3, 4}]
+    level = 4 if headings and SITTING.match(headings[0].text) else 3
+    sittings: list[tuple[int, list[str]]] = [(part.line, [])] if level == 3 else []
+    for heading in headings:
+        if heading.level < level:
+            sittings.append((heading.line, []))
+        elif heading.level == level:
+            sittings[-1][1].append(heading.text)
+    return sittings
 
 
 def suites_end_green(page: Page) -> Iterator[Fault]:

@@ -6,7 +6,8 @@ every test *survives*. Either a test is missing, or the change makes no differen
 matters; tests/mutants.toml lists those survivors, each with the reason.
 
 A mutant that was killed in one step is not run again in the next one, as long as the
-file is the same, and the test that killed it has not been outgrown.
+file is the same, and the test that killed it has not been outgrown. The tests that run
+the line that changes come first: one of them is likely to fail.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import NamedTuple
 
 import pytest
 import tomli_w
+from coverage import CoverageData
 from rich import box
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
@@ -36,7 +38,7 @@ from tests.outcomes import GREEN, RED, Outcome
 
 ROOT = Path(__file__).parent.parent
 ENOUGH = 90  # per cent of the mutants of each step must be killed
-TIMEOUT = 60  # seconds; a mutant that takes longer is killed
+TIMEOUT = 180  # seconds; a mutant that takes longer is killed
 
 
 class Mutant(NamedTuple):
@@ -86,20 +88,64 @@ def survivors(root: Path) -> list[Survivor]:
     return [Survivor(**entry) for entry in entries["survivor"]]
 
 
+Reach = dict[str, dict[int, list[str]]]  # which tests run a line of a file
+
+
+def reach(root: Path, code: str) -> Reach:
+    """Return the tests that run each line of an app, in the process of the tests.
+
+    What is run before the first test begins is run by a test without a name.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        data = CoverageData(f"{temporary}/coverage")
+        subprocess.run(
+            [
+                *[sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+                *[f"--cov={folder(code)}/realtime", "--cov-context=test"],
+                *["--cov-report=", "--cov-fail-under=0", f"--code={folder(code)}"],
+                *so_far(root, code),
+            ],
+            cwd=root,
+            env=os.environ | {"COVERAGE_FILE": data.data_filename()},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        data.read()
+        return {
+            str(Path(file).relative_to(root / folder(code))): {
+                line: sorted({name.partition("|")[0] for name in names}, reverse=True)
+                for line, names in data.contexts_by_lineno(file).items()
+            }
+            for file in data.measured_files()
+        }
+
+
+def so_far(root: Path, code: str) -> list[str]:
+    """Return the suites that ask for some code, the newest first."""
+    return [f"steps/{suite}" for suite in suites(root) if suite <= code][::-1]
+
+
 NOTHING_STARTS = "the suites, which do not start, or do not end"
 
 
-def killer(root: Path, code: str, mutant: Mutant) -> str | None:
+def killer(root: Path, code: str, mutant: Mutant, reach: Reach) -> str | None:
     """Return the test that a mutant fails, or None if it survives them all."""
-    came = graded(root, code, mutant)
-    if not came:
-        return NOTHING_STARTS
-    return next((test for test in came if came[test].colour == RED), None)
+    lines = reach.get(mutant.file, {})
+    line = max((line for line in lines if line <= mutant.mutation.line), default=0)
+    near = [test for test in lines.get(line, []) if test]
+    for tests in [near, so_far(root, code)] if near else [so_far(root, code)]:
+        came = graded(root, code, mutant, tests)
+        if not came:
+            return NOTHING_STARTS
+        if red := [test for test in came if came[test].colour == RED]:
+            return red[0]
+    return None
 
 
-def graded(root: Path, code: str, mutant: Mutant | None = None) -> dict[str, Outcome]:
-    """Grade a copy of some code with the suites so far, up to the first failure."""
-    so_far = [suite for suite in suites(root) if suite <= code]
+def graded(
+    root: Path, code: str, mutant: Mutant | None, tests: list[str]
+) -> dict[str, Outcome]:
+    """Grade a copy of some code with some tests, up to the first failure."""
     with tempfile.TemporaryDirectory() as temporary:
         copy, file = Path(temporary) / "code", Path(temporary) / "outcomes.json"
         unused = shutil.ignore_patterns("test_*", "__pycache__")
@@ -110,7 +156,7 @@ def graded(root: Path, code: str, mutant: Mutant | None = None) -> dict[str, Out
             [
                 *[sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider"],
                 *["-p", "tests.outcomes", f"--outcomes={file}"],
-                *[f"--code={copy}", *[f"steps/{suite}" for suite in so_far[::-1]]],
+                *[f"--code={copy}", *tests],
             ],
             cwd=root,
             stdout=subprocess.DEVNULL,
@@ -154,16 +200,19 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
     """
     before: dict[Mutant, str | None] = {}
     for code in chosen:
-        came = graded(root, code)
+        came = graded(root, code, None, so_far(root, code))
         if not came or any(outcome.colour == RED for outcome in came.values()):
             raise ValueError(f"{folder(code)} does not pass the suites as it is")
         tests = {NOTHING_STARTS, *(test for test in came if came[test].colour == GREEN)}
         found = mutants(root, code)
         killers = {one: before[one] for one in found if before.get(one) in tests}
         unknown = [mutant for mutant in found if mutant not in killers]
+        reached = reach(root, code)
         task = progress.add_task(folder(code), total=len(unknown))
         with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
-            futures = {pool.submit(killer, root, code, one): one for one in unknown}
+            futures = {
+                pool.submit(killer, root, code, one, reached): one for one in unknown
+            }
             try:
                 for future in as_completed(futures):
                     killers[futures[future]] = future.result()

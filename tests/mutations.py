@@ -63,6 +63,7 @@ class Mutation(NamedTuple):
     before: str
     after: str
     text: str
+    line: int  # the first that changes, counted from 1
 
 
 @cache
@@ -76,7 +77,10 @@ def mutations(text: str) -> tuple[Mutation, ...]:
         if isinstance(node, kind)
         for replacement in operator(node)
     }
-    return tuple(Mutation(*difference(text, after), after) for after in changed)
+    return tuple(
+        Mutation(*difference(text, after), after, first_difference(text, after))
+        for after in changed
+    )
 
 
 Whole = Callable[[cst.CSTNode], cst.Module]
@@ -141,6 +145,11 @@ def difference(before: str, after: str) -> tuple[str, str]:
         for sign in ["- ", "+ "]
     )
     return removed, added
+
+
+def first_difference(before: str, after: str) -> int:
+    """Return the number of the first line that is not the same."""
+    return shared(before.splitlines(), after.splitlines()) + 1
 
 
 def shared(one: Iterable[str], other: Iterable[str]) -> int:

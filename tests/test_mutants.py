@@ -53,9 +53,9 @@ def test_annotation():
 def test_difference():
     """A mutation names the lines that change, wherever they are."""
     text = "x = 1\nif x:\n    f(\n        2,\n    )\n"
-    changes = {(mutation.before, mutation.after) for mutation in mutations(text)}
-    assert ("2,", "3,") in changes
-    assert ("f(\n2,\n)", "pass") in changes
+    changes = {(each.before, each.after, each.line) for each in mutations(text)}
+    assert ("2,", "3,", 4) in changes
+    assert ("f(\n2,\n)", "pass", 3) in changes
 
 
 # Judgements
@@ -70,12 +70,13 @@ def judged(monkeypatch):
     """A function that judges two mutants in each step, with these outcomes."""
 
     def judged(**outcomes):
-        def graded(root, code, mutant=None):
+        def graded(root, code, mutant, tests):
             runs.append((code, mutant))
             return outcomes[f"step_{code}"].get(mutant, {})
 
         runs = []
         monkeypatch.setattr(mutants, "graded", graded)
+        monkeypatch.setattr(mutants, "reach", lambda root, code: {})
         monkeypatch.setattr(mutants, "mutants", lambda root, code: [ONE, OTHER])
         chosen = [name.removeprefix("step_") for name in outcomes]
         verdicts = [*mutants.judged(ROOT, chosen, Progress(disable=True))]
@@ -125,6 +126,35 @@ def test_suites_that_fail(judged, as_it_is):
     """Mutants prove nothing if the suites fail on the code as it is."""
     with pytest.raises(ValueError, match="steps/01 does not pass the suites as it is"):
         judged(step_01={None: as_it_is})
+
+
+def test_reach():
+    """It is known which tests run a line."""
+    reached = mutants.reach(ROOT, "01")["realtime/server.py"]
+    lines = (ROOT / "steps/01/realtime/server.py").read_text().splitlines()
+    (first, *_), (goodbye, *_) = (
+        [number for number, line in enumerate(lines, 1) if words in line]
+        for words in ["import asyncio", "authentication failed"]
+    )
+    assert "steps/01/test_who_is_there.py::test_garbage" in reached[goodbye]
+    assert "steps/01/test_who_is_there.py::test_valid_token" in reached[first]
+    assert {*reached[goodbye]} < {*reached[first]}
+
+
+@pytest.mark.parametrize("red_is_near", [True, False])
+def test_near(monkeypatch, red_is_near):
+    """The tests that run the line that changes come first, and then all the others."""
+    runs = []
+
+    def graded(root, code, mutant, tests):
+        runs.append(tests)
+        is_red = red_is_near or tests != ["test_x"]
+        return KILLED_BY_Y if is_red else AS_IT_IS
+
+    monkeypatch.setattr(mutants, "graded", graded)
+    reach = {"realtime/server.py": {1: ["test_x"], 2: ["test_y"]}}
+    assert "test_y" == mutants.killer(ROOT, "01", ONE, reach)
+    assert [["test_x"], *([] if red_is_near else [["steps/01"]])] == runs
 
 
 def complaints(since, until=None, **killers):
@@ -197,7 +227,7 @@ def test_sample_survives(all_mutants):
     survivor = SURVIVORS[0]
     step = survivor.since
     [mutant] = [one for one in all_mutants[step] if one.change == survivor.change]
-    assert mutants.killer(ROOT, step, mutant) is None
+    assert mutants.killer(ROOT, step, mutant, {}) is None
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -212,5 +242,7 @@ def test_sample_is_killed(step, all_mutants):
     ]
     sample = new[:: len(new) // 2 + 1]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        killers = pool.map(lambda mutant: mutants.killer(ROOT, step, mutant), sample)
+        killers = pool.map(
+            lambda mutant: mutants.killer(ROOT, step, mutant, {}), sample
+        )
     assert [] == [one for one, test in zip(sample, killers, strict=True) if not test]

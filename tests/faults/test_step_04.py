@@ -10,7 +10,7 @@ SAMPLE = [
     "test_events.py::test_malformed[null]",
     "test_redis.py::test_kill",
     "test_secrets.py::test_tokens",
-    "test_shutdown.py::test_redis_is_down",
+    "test_shutdown.py::test_handshake",
     "test_streams.py::test_redis_is_killed_under_load",
 ]
 

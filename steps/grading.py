@@ -154,6 +154,13 @@ def is_in_a_browser(path: Path) -> bool:
 
 def grade(config: pytest.Config, steps: list[str]) -> None:
     """Set the code folder up as a Django project that the suites are run in."""
+    have_suites = {suite.parent.name for suite in STEPS.glob("[0-9]*/test_*.py")}
+    for step in steps:
+        if (STEPS / step).is_dir() and step.isdigit() and step not in have_suites:
+            first = min(have_suites)
+            raise pytest.UsageError(
+                f"steps/{step} has no suite. The first is that of steps/{first}."
+            )
     folder = code_folder(config, steps)
     config.stash[CODE] = folder
     config.stash[LEVEL] = level(folder, steps)

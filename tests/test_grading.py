@@ -108,6 +108,13 @@ def test_code_of_a_suite_without_code(grade: Grade, road: Path) -> None:
     assert "1 passed" == summary(grade("steps/03"))
 
 
+def test_start_folder(grade: Grade) -> None:
+    """The folder to start from has no suite; the message says which is the first."""
+    run = grade("steps/00")
+    assert "steps/00 has no suite. The first is that of steps/01." in error(run)
+    assert pytest.ExitCode.USAGE_ERROR == run.returncode
+
+
 def test_whatever_the_shell_says(grade: Grade) -> None:
     """The variables that chapters export for Django don't change what is graded."""
     exported = {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": "mine"}

@@ -22,7 +22,7 @@ peers:
 {peers}
 
 examples:
-  make bench                                      everything, about 20 minutes
+  make bench                                      everything, about 40 minutes
   make bench ARGS="--quick"                       a first impression, 3 minutes
   make bench ARGS="--only final how-to"           all measures of two peers
   make bench ARGS="--only burst final channels"   one measure; beginnings will do

@@ -16,8 +16,8 @@ from tests.postgres import free_port
 class RealRedis:
     """A Redis server that can be killed, frozen for a while, and started again.
 
-    It listens on a free port of 127.0.0.1. With ``--appendonly yes`` among the options,
-    it keeps in its folder what it has confirmed.
+    It listens on a free port of 127.0.0.1. With ``--appendonly yes`` and
+    ``--appendfsync always`` among the options, it keeps what it has confirmed.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:

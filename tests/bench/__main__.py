@@ -45,6 +45,8 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         console.print("Stopped; what was measured before is kept.")
+    finally:
+        processes.end_children()
     report.write(figures, options.out)
     report.show(figures, console)
     console.print(f"\nAll of this is in {options.out}/")

@@ -3,11 +3,12 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,17 @@ def family(pid: int) -> Iterator[int]:
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in file.read_text().split():
             yield from family(int(child))
+
+
+def end_children() -> None:
+    """End all children. One that Ctrl-C met as it was started is known to nobody."""
+    _self, *children = family(os.getpid())
+    for pid in children:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):  # there are no more
+        while True:
+            os.wait()
 
 
 def cpu_time(pid: int) -> float:

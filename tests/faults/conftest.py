@@ -17,6 +17,7 @@ from tests.faults.lab import Broken, Lab, Project, Server, sqlite
 from tests.faults.proxy import Proxy
 from tests.real_redis import RealRedis
 
+KEEPS = ["--appendonly", "yes", "--appendfsync", "always"]  # what it has confirmed
 MEASURED = pytest.StashKey[list[Figure]]()
 
 
@@ -75,7 +76,7 @@ def redis() -> Iterator[RealRedis]:
 @contextmanager
 def real_redis() -> Iterator[RealRedis]:
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        redis = RealRedis(Path(folder), "--appendonly", "yes")
+        redis = RealRedis(Path(folder), *KEEPS)
         redis.start()
         try:
             yield redis

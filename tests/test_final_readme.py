@@ -90,7 +90,7 @@ def test_close_codes() -> None:
 
 def test_loggers() -> None:
     """All loggers are named, but the one that is switched off."""
-    used = {*re.findall(r'getLogger\("([\w.]+)"\)', source())}
+    used = {*re.findall(r'getLogger\("(realtime[\w.]+)"\)', source())}
     told = {*re.findall(r"`(realtime\.\w+)`", section("Logs"))}
     assert used - {"realtime.websockets"} == told
 

@@ -31,16 +31,18 @@ class Entry(NamedTuple):
 
 
 class Recent:
-    """The last entries, in their order."""
+    """The last entries, in their order, and older ones that were asked for again."""
 
     def __init__(self) -> None:
         self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self.older: OrderedDict[str, Entry] = OrderedDict()  # by the id before each
         self.last_id: str | None = None
         self.more = asyncio.Event()
 
     def begin(self, id: str | None) -> None:
         """Forget everything, and begin with an entry whose id may be known."""
         self.entries.clear()
+        self.older.clear()
         self.last_id = None
         self.add(Entry(id))
 
@@ -61,3 +63,21 @@ class Recent:
             return None
         newer = takewhile(lambda id: id != after, reversed(self.entries))
         return [self.entries[id] for id in newer][::-1]
+
+    def remember(self, after: str, page: list[Entry]) -> None:
+        """Remember what the bus has told of the time after an id: others will ask."""
+        for entry in page:
+            if after in self.entries:
+                break
+            self.older[after] = entry
+            after = str(entry.id)
+        while len(self.older) > conf().recent:
+            self.older.popitem(last=False)
+
+    def page(self, after: str) -> list[Entry]:
+        """Return the next entries after an id, as far as they are remembered."""
+        page: list[Entry] = []
+        while after in self.older and len(page) < conf().page_size:
+            page.append(self.older[after])
+            after = str(page[-1].id)
+        return page

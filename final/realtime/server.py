@@ -21,7 +21,7 @@ from .checks import Checks
 from .conf import conf
 from .door import Door
 from .hub import Hub, write
-from .logs import warn
+from .logs import is_news, warn
 from .notices import Notice
 from .recent import Entry, Recent
 
@@ -214,11 +214,16 @@ async def catch_up(websocket: Connection, after: str) -> list[Entry] | None:
 
 
 async def history(after: str) -> list[Entry] | None:
-    """Return the next entries after an id, as the bus has them, or None."""
-    arrivals = await BUS.history(after)
-    if arrivals == [] and RECENT.since(after) is None:
+    """Return the next entries after an id, or None; ask the bus for them once."""
+    if page := RECENT.page(after):
+        return page
+    if (arrivals := await BUS.history(after)) is None:
+        return None
+    if not arrivals and RECENT.since(after) is None:
         await RECENT.more.wait()  # the client was at a server that is faster than ours
-    return None if arrivals is None else [*map(Entry.of, arrivals)]
+    page = [*map(Entry.of, arrivals)]
+    RECENT.remember(after, page)
+    return page
 
 
 def is_large(entries: list[Entry]) -> bool:
@@ -341,6 +346,7 @@ async def running(
     """
     silent = logging.getLogger("realtime.websockets")
     silent.setLevel(logging.CRITICAL)  # it would log every frame, tokens included
+    logging.getLogger("asyncio").addFilter(is_news)
     if unix is None:
         listen = partial(serve, host=host, port=port, reuse_port=reuse_port)
     else:

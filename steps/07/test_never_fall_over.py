@@ -1,6 +1,7 @@
 """Never fall over: whatever clients, Redis and the database do, the server serves."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.contenttypes.models import ContentType
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from sesame import tokens_v1
 from sesame.utils import get_token as get_login_token
@@ -162,6 +164,9 @@ class Broken(ModelBackend):
 # What clients may do
 
 
+PING = b"\x89\x80\0\0\0\0"  # masked and empty: RFC 6455, sections 5.2 and 5.5.2
+
+
 async def test_large_message(connect):
     """Server takes no messages that are larger than a token can be."""
     client = await connect()
@@ -222,8 +227,18 @@ async def test_pings(join, alice, story):
     client.stops_reading()
     story.append("the client sent 3,000 pings")
     for _ping in range(3000):
-        client.websocket.transport.write(b"\x89\x80\0\0\0\0")
+        client.websocket.transport.write(PING)
     await client.server.has_registered(0)
+
+
+async def test_lost_pongs(join, django_log, alice, story):
+    """Who sends pings, and doesn't wait for the answers, doesn't fill the log."""
+    client = await join(alice)
+    story.append("the client sent 2,000 pings")
+    client.websocket.transport.write(2000 * PING)
+    await client.vanishes()
+    await client.server.has_registered(0)
+    django_log.keeps("socket.send()", "a warning for each answer")
 
 
 async def test_stalled(channel, join, limits, alice, bob, event):
@@ -428,6 +443,27 @@ async def test_database_connections(connect, limits, alice, slow_database, story
         connection_created.disconnect(count)
     if len(opened) > 2:
         raise Unmet("no more than 2 connections to the database", "more", story)
+
+
+async def test_queries(join, limits, settings, alice, story):
+    """With DEBUG, Django remembers queries: those of the last user, not of all."""
+    limits(DATABASE_THREADS=1)
+    settings.DEBUG = True
+    await join(alice)
+    first = remembered_queries()
+    for _user in range(5):
+        await join(alice)
+    if remembered_queries() > first:
+        raise Unmet("the queries about the last user", "more", story)
+
+
+def remembered_queries():
+    """Return how many queries all connections to the database remember."""
+    return sum(
+        len(each.queries_log)
+        for each in gc.get_objects()
+        if issubclass(type(each), BaseDatabaseWrapper)  # isinstance() wakes proxies
+    )
 
 
 async def test_database_is_slow(connect, limits, alice, bob, slow_database, story):

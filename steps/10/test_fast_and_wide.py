@@ -191,6 +191,24 @@ async def test_known(join, limits, change, alice, bob, book, story, slow_databas
     await late.hears_nothing_more()
 
 
+async def test_long_away(link, join, come_back, limits, volumes, alice, story):
+    """What many have missed is read from Redis once, though it is old."""
+    limits(RECENT=30)
+    client = await join(alice)
+    await client.is_live()
+    place = client.place
+    missed = volumes(50)
+    for name in missed:
+        await client.hears_of(name)
+    before = link.requests
+    for _client in range(15):
+        back = await come_back(alice, place, client.server)
+        for name in missed:
+            await back.hears_of(name)
+    if link.requests > before + 10:
+        raise Unmet("no question to Redis for each of 15 clients", "one", story)
+
+
 class Moody(BaseBackend):
     """A backend of the project that fails when it is asked about some."""
 

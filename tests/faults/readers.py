@@ -18,6 +18,7 @@ NAME = re.compile(rb'"object": ?"n(\d+)')
 ID = re.compile(rb'"(?:last_event_)?id": ?"(\d+-\d+)"')
 LONGEST = 200  # bytes, from an id to the number
 CLOSE = b"\x88"  # how a close frame begins: no text of ours contains that byte
+PING = b"\x89\x00"
 
 
 class Reader(Raw):
@@ -39,6 +40,8 @@ class Reader(Raw):
         if data.startswith(CLOSE):
             self.transport.abort()
             return
+        if PING in data:  # who answers pings is not taken for dead
+            self.sends(b"", opcode=10)
         text = self.rest + data
         if not self.ready.is_set() and (b"ready" in text or b"probe" in text):
             self.ready.set()

@@ -49,7 +49,8 @@ async def test_come_and_go(lab: Lab, figures: Figures, soak: bool) -> None:
     """After all have gone, descriptors and memory are back where they were."""
     server = lab.serves()
     descriptors = server.descriptors()
-    await come_and_go(server, lab, 1000)  # until caches and pools are filled
+    # Until pools are filled, and the garbage collector has had something to do.
+    await come_and_go(server, lab, 10_000 if soak else 1000)
     await is_back(server, descriptors + 8)  # of connections to the database
     descriptors, memory = server.descriptors(), server.memory()
     await come_and_go(server, lab, 100_000 if soak else 3000)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from tests.faults.figures import Figures
 from tests.faults.lab import Broken, Lab, Server
@@ -67,7 +68,25 @@ def kernel_sockets(port: int) -> dict[tuple[int, int], tuple[str, int, int]]:
     return found
 
 
+LIMIT = MIB  # of what a client has not read yet
 NOISE = 0.01  # seconds; delays below that tell nothing
+
+
+class Load(NamedTuple):
+    """Events that are published at a steady rate."""
+
+    number: int
+    rate: float  # per second
+    size: int  # bytes
+
+
+async def under(load: Load, clients: list[Reader], watch: Watch, lab: Lab) -> float:
+    """Publish while a watch goes on; return the median of what the clients' p99 are."""
+    watching = asyncio.create_task(watch.goes_on(load.size, LIMIT))
+    published = await publish(lab, *load)
+    await all_hear(clients, load.number, 60)
+    watching.cancel()
+    return median(p99(client, published) for client in clients)
 
 
 async def test_stalled_readers(lab: Lab, figures: Figures, soak: bool) -> None:
@@ -75,24 +94,18 @@ async def test_stalled_readers(lab: Lab, figures: Figures, soak: bool) -> None:
 
     In full size, 10 of 100 clients stall, and 200,000 messages are on the way.
     """
-    many, few, number, rate = (90, 10, 2000, 100) if soak else (18, 2, 1500, 400)
-    size, limit = 6000, MIB
-    server = lab.serves(REALTIME_MAX_UNREAD=limit)
+    many, few = (90, 10) if soak else (18, 2)
+    load = Load(2000, 100, 6000) if soak else Load(1500, 400, 6000)
+    server = lab.serves(REALTIME_MAX_UNREAD=LIMIT)
     healthy = [f"user{at}" for at in range(many)]
     deaf = [f"user{at}" for at in range(many, many + few)]
     async with readers(server, lab, healthy) as clients:
-        usual = await publish(lab, number, rate, size)
-        await all_hear(clients, number, 60)
-        before = median(p99(client, usual) for client in clients)
+        before = await under(load, clients, Watch(server, [], clients[0]), lab)
     async with readers(server, lab, healthy) as clients:
         async with stalled(server, lab, *deaf) as sleepers:
             watch = Watch(server, sleepers, clients[0])
             least = server.memory()
-            watching = asyncio.create_task(watch.goes_on(size, limit))
-            slower = await publish(lab, number, rate, size)
-            await all_hear(clients, number, 60)
-            watching.cancel()
-            after = median(p99(client, slower) for client in clients)
+            after = await under(load, clients, watch, lab)
             delays = watch.delays()
     figures.at_most(1, "until a stalled reader is cut off", max(delays), "s", 5)
     most = max(watch.memory) - least

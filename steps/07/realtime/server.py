@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from .access import Access, check_database, get_access, in_thread
 from .bus import Subscription
 from .conf import conf
-from .logs import warn
+from .logs import is_news, warn
 
 logger = logging.getLogger("realtime.server")
 
@@ -203,6 +203,7 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
     """Run the server on ``host`` and ``port`` as long as the context lasts."""
     silent = logging.getLogger("realtime.websockets")
     silent.setLevel(logging.CRITICAL)  # it would log every frame, tokens included
+    logging.getLogger("asyncio").addFilter(is_news)
     async with (
         serve(
             handler,  # type: ignore[arg-type]  # its connections are ours

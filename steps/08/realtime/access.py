@@ -17,7 +17,7 @@ from django.contrib.auth.models import (
     PermissionsMixin,
 )
 from django.contrib.contenttypes.models import ContentType
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, reset_queries
 from sesame.backends import ModelBackend
 from sesame.utils import get_token
 
@@ -156,6 +156,7 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
 
 def as_in_a_request(function: Callable[..., T], *args: Any) -> T:
     """Call a function; before and after, close connections that are broken or old."""
+    reset_queries()  # DEBUG remembers what was asked before
     close_old_connections()
     try:
         return function(*args)

@@ -18,7 +18,7 @@ from .access import Access, check_database, get_access, in_thread
 from .bus import Event, Subscription
 from .checks import Checks
 from .conf import conf
-from .logs import warn
+from .logs import is_news, warn
 from .notices import Notice
 
 logger = logging.getLogger("realtime.server")
@@ -222,6 +222,7 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
     """Run the server on ``host`` and ``port`` as long as the context lasts."""
     silent = logging.getLogger("realtime.websockets")
     silent.setLevel(logging.CRITICAL)  # it would log every frame, tokens included
+    logging.getLogger("asyncio").addFilter(is_news)
     async with (
         serve(
             handler,  # type: ignore[arg-type]  # its connections are ours

@@ -21,3 +21,8 @@ def warn(logger: logging.Logger, text: str, *args: object) -> None:
     if held := HELD_BACK.pop(text, 0):
         text, args = f"{text} (and %d more before)", (*args, held)
     logger.warning(text, *args)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether asyncio says more than that it wrote to a client that is gone."""
+    return record.msg != "socket.send() raised exception."

@@ -19,7 +19,7 @@ from .access import Access, check_database, get_access, in_thread
 from .bus import BusFails, Gap, new_bus
 from .checks import Checks
 from .conf import conf
-from .logs import warn
+from .logs import is_news, warn
 from .notices import Notice
 from .recent import Entry, Recent
 
@@ -311,6 +311,7 @@ async def running(host: str = "localhost", port: int = 8888) -> AsyncIterator[Se
     """Run the server on ``host`` and ``port`` as long as the context lasts."""
     silent = logging.getLogger("realtime.websockets")
     silent.setLevel(logging.CRITICAL)  # it would log every frame, tokens included
+    logging.getLogger("asyncio").addFilter(is_news)
     async with (
         serve(
             handler,  # type: ignore[arg-type]  # its connections are ours

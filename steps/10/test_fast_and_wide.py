@@ -191,8 +191,8 @@ async def test_known(join, limits, change, alice, bob, book, story, slow_databas
     await late.hears_nothing_more()
 
 
-async def test_long_away(link, join, come_back, limits, volumes, alice, story):
-    """What many have missed is read from Redis once, though it is old."""
+async def test_long_away(link, kept, join, come_back, limits, volumes, alice, story):
+    """What many missed is read from Redis once; what Redis loses is forgotten."""
     limits(RECENT=30)
     client = await join(alice)
     await client.is_live()
@@ -207,6 +207,11 @@ async def test_long_away(link, join, come_back, limits, volumes, alice, story):
             await back.hears_of(name)
     if link.requests > before + 10:
         raise Unmet("no question to Redis for each of 15 clients", "one", story)
+    limits(PING_TIMEOUT=0.1)
+    kept.is_lost()
+    await client.is_told("resync")
+    late = await come_back(alice, place, client.server)
+    await late.is_live("resync")
 
 
 class Moody(BaseBackend):

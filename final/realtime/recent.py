@@ -68,11 +68,11 @@ class Recent:
         """Remember what the bus has told of the time after an id: others will ask."""
         for entry in page:
             if after in self.entries:
-                break
+                return
             self.older[after] = entry
+            if len(self.older) > conf().recent:
+                self.older.popitem(last=False)
             after = str(entry.id)
-        while len(self.older) > conf().recent:
-            self.older.popitem(last=False)
 
     def page(self, after: str) -> list[Entry]:
         """Return the next entries after an id, as far as they are remembered."""

@@ -56,12 +56,9 @@ class Process:
                     stdout=log,
                     stderr=log,
                 )
-        deadline = time.monotonic() + PATIENCE
-        while not listens(self.port):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                said = self.log.read_text()
-                raise RuntimeError(f"Nothing listens on port {self.port}: {said}")
-            time.sleep(0.02)  # until the next look: a port tells nobody that it opens
+        if not opens(self.process, self.port):
+            said = self.log.read_text()
+            raise RuntimeError(f"Nothing listens on port {self.port}: {said}")
 
     def kill(self) -> None:
         """End the process at once, as a power cut does."""
@@ -83,6 +80,16 @@ def listens(port: int) -> bool:
         socket.create_connection(("localhost", port), timeout=1).close()
     except OSError:
         return False
+    return True
+
+
+def opens(process: subprocess.Popen[Any], port: int) -> bool:
+    """Wait until a process listens on a port; return whether it does, and in time."""
+    deadline = time.monotonic() + PATIENCE
+    while not listens(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)  # until the next look: a port tells nobody that it opens
     return True
 
 

@@ -6,14 +6,13 @@ import re
 import shutil
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.live import PATIENCE, ROOT, free_port, listens
+from tests.live import ROOT, free_port, opens
 
 SITE = ROOT / "final" / "deploy" / "nginx.conf"
 MAIN = """
@@ -112,11 +111,8 @@ def running_nginx(
         ) as process,
     ):
         try:
-            deadline = time.monotonic() + PATIENCE
-            while not listens(https):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"nginx didn't start: {log.read_text()}")
-                time.sleep(0.02)  # until the next look: a port tells nobody
+            if not opens(process, https):
+                raise RuntimeError(f"nginx didn't start: {log.read_text()}")
             yield Nginx(http, https, folder / "certificate.pem", log)
         finally:
             process.terminate()

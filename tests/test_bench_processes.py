@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.processes import (
+    PATIENCE,
+    ROOT,
     Process,
     Trouble,
     cores,
@@ -153,3 +155,18 @@ def test_stubborn(tmp_path: Path, port: int) -> None:
         process.end(patience=0.2)
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+ORPHAN = """
+from subprocess import Popen
+from tests.bench.processes import end_children
+print(Popen(["sleep", "60"]).pid)
+end_children()
+"""
+
+
+def test_child_that_nobody_knows() -> None:
+    """Whatever the benchmark has started ends with it, started in whatever moment."""
+    command = [sys.executable, "-c", ORPHAN]
+    pid = subprocess.check_output(command, cwd=ROOT, text=True, timeout=PATIENCE)
+    assert not Path(f"/proc/{pid.strip()}").exists()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from tests.live import PATIENCE, ROOT, Live, free_port, listens, running
+from tests.live import PATIENCE, ROOT, Live, free_port, opens, running
 
 DEPLOY = ROOT / "final" / "deploy"
 
@@ -98,11 +98,8 @@ def test_commands(lines: dict[str, list[str]], project: Path, live: Live) -> Non
     )
     environment = live.server.environment
     with subprocess.Popen(command, cwd=project, env=environment) as process:
+        assert opens(process, port)
         deadline = time.monotonic() + PATIENCE
-        while not listens(port):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)  # until the next look: a port tells nobody
         while subprocess.run(probe, env=environment, capture_output=True).returncode:
             assert time.monotonic() < deadline
         process.send_signal(getattr(signal, lines["STOPSIGNAL"][0]))

@@ -5,14 +5,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
-from tests.live import PATIENCE, ROOT, Live, free_port, listens, running
+from tests.live import PATIENCE, ROOT, Live, free_port, opens, running
 from tests.nginx import SITE, adapted
 
 UNIT = ROOT / "final" / "deploy" / "realtime@.service"
@@ -114,11 +113,7 @@ def test_command(unit: Path, live: Live) -> None:
     with subprocess.Popen(
         command, cwd=service["WorkingDirectory"], env=live.server.environment
     ) as process:
-        deadline = time.monotonic() + PATIENCE
-        while not listens(port):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)  # until the next look: a port tells nobody
+        assert opens(process, port)
         with connect(f"ws://localhost:{port}/", proxy=None):
             process.send_signal(getattr(signal, service["KillSignal"]))
             assert 0 == process.wait(float(service["TimeoutStopSec"]))

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.live import free_port, listens
+from tests.live import free_port, opens
 
-__all__ = ["free_port", "listens"]
+__all__ = ["free_port"]
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 30  # seconds
@@ -82,11 +82,8 @@ def starting(
     with popen:
         process = Process(popen, core)
         try:
-            deadline = time.monotonic() + PATIENCE
-            while not listens(port):
-                if popen.poll() is not None or time.monotonic() > deadline:
-                    raise Trouble(f"Nothing listens: {log.read_text()[-500:].strip()}")
-                time.sleep(0.02)  # until the next look: a port doesn't tell
+            if not opens(popen, port):
+                raise Trouble(f"Nothing listens: {log.read_text()[-500:].strip()}")
             yield process
         finally:
             process.end()

@@ -9,6 +9,8 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
+LONGEST = ["walkthrough", "mistakes", "matrix", "newest", "browser", "mutants"]
+
 os.environ["DJANGO_SETTINGS_MODULE"] = "django_site.settings"
 django.setup()
 
@@ -20,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--lab-python", metavar="PROGRAM", help="the Python that runs this code")
     add("--soak", action="store_true", help="break it in full size")
     add("--figures", metavar="FILE", help="the file to write figures to, as JSON")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest, so that nobody waits for them."""
+    order = {f"test_{name}.py": -at for at, name in enumerate(reversed(LONGEST), 1)}
+    items.sort(key=lambda item: order.get(item.path.name, 0))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -56,10 +56,10 @@ def lay(folder: Path) -> Path:
     """Lay the road out in a folder, with the real site and the real tools."""
     shutil.copytree(ROOT / "django_site", folder / "django_site")
     shutil.copytree(ROOT / "steps" / "fixtures", folder / "steps" / "fixtures")
-    for pattern in ["pyproject.toml", "steps/*.py", "tests/[!t]*.py"]:
+    for pattern in ["pyproject.toml", "steps/*.py", "tests/*.py", "tests/matrix/*.py"]:
         for file in ROOT.glob(pattern):
             copy = folder / file.relative_to(ROOT)
-            copy.parent.mkdir(exist_ok=True)
+            copy.parent.mkdir(exist_ok=True, parents=True)
             shutil.copy(file, copy)
     for name, text in FILES.items():
         write(folder / name, text)

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from fakeredis import TcpFakeServer
 
+from tests.forks import Ended as Run
+from tests.forks import run_pytest
 from tests.postgres import free_port
 from tests.road import SETTINGS, append, lay, write
 
-Run = subprocess.CompletedProcess[str]
 Grade = Callable[..., Run]
 
 
@@ -33,16 +34,10 @@ def grade(road: Path) -> Grade:
     """A function that runs pytest on the road, as a learner does."""
 
     def grade(*args: str, folder: Path = road, **environment: str) -> Run:
-        process = subprocess.run(
-            [Path(sys.executable).with_name("pytest"), *args],
-            cwd=folder,
-            env=clean_environment() | environment,
-            capture_output=True,
-            text=True,
-        )
+        run = run_pytest(folder, *args, env=clean_environment() | environment)
         for word in ["Traceback", "INTERNALERROR", "_pytest/"]:
-            assert word not in process.stdout + process.stderr
-        return process
+            assert word not in run.stdout + run.stderr
+        return run
 
     return grade
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,30 @@ test_no_farewell = "{NO_SERVER}"
 """
 EARLY = "def test_early(): pass\n"
 LATE = "def test_late(): raise ValueError('again')\n"
+HALF_RUN = """
+import sys
+
+def greet() -> None:
+    print(GREETING)
+
+GREETING, FAREWELL = "Hello", ""
+if sys.platform:
+    FAREWELL = "Bye"
+"""
+OTHER_PROCESS = """
+import os, subprocess, sys
+
+def test_main():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "realtime"]
+    assert b"Hello\\n" == subprocess.check_output(command, env=environment)
+"""
+NOT_ON_PUBSUB = """
+def test_bus(pytestconfig):
+    if pytestconfig.option.bus:
+        from realtime import pubsub
+        assert "realtime.pubsub.PubSubBus" != pytestconfig.option.bus
+"""
 ENDING = "def test_ending(): __import__('os')._exit(7)\n"
 
 
@@ -159,6 +184,8 @@ def test_broken_code(road: Path) -> None:
     """Code on which pytest cannot start is an unexplained cell, in pytest's words."""
     write(road / "steps/01/settings.py", "1 / 0")
     complaints = unexplained(road)
+    of_no_lines = complaints.pop("lines of steps/01")
+    assert "server.py       1      1     0%" in of_no_lines
     assert {"suite 01 on steps/01", "suite 02 on steps/01"} == set(complaints)
     for complaint in complaints.values():
         assert complaint.startswith("no test ran: pytest ended with 4\nERROR: Dj")
@@ -175,6 +202,63 @@ def test_end_without_outcomes(road: Path) -> None:
         "suite 01 on final": "no test ran: pytest ended with 7",
         "suite 02 on final": "no test ran: pytest ended with 7",
     } == unexplained(road)
+
+
+# Lines
+
+
+@pytest.fixture
+def complaint(road: Path) -> Callable[[str], str]:
+    """A function that returns what is wrong with the lines of some code."""
+
+    def complaint(code: str) -> str:
+        cells = [
+            cell
+            for cell in matrix.cells(road)
+            if cell.code == code and cell.colours != ("red",)
+        ]
+        *_, (_cell, _came, said) = matrix.run(road, cells)
+        return said
+
+    return complaint
+
+
+def test_line_that_is_not_run(road: Path, complaint: Callable[[str], str]) -> None:
+    """A line that no suite up to the step runs is told, and a branch too."""
+    write(road / "steps/02/realtime/server.py", HALF_RUN)
+    assert "5, 8->exit" in complaint("02")
+    assert "steps/02/realtime/server.py" in complaint("02")
+
+
+def test_line_that_another_process_runs(
+    road: Path, complaint: Callable[[str], str]
+) -> None:
+    """A line that runs in a process of its own is run."""
+    write(road / "steps/02/realtime/__main__.py", "print('Hello')\n")
+    assert "__main__" in complaint("02")
+    write(road / "steps/02/test_main.py", OTHER_PROCESS)
+    assert "" == complaint("02")
+
+
+def test_line_that_a_later_suite_runs(
+    road: Path, complaint: Callable[[str], str]
+) -> None:
+    """What only the suite of a later step runs doesn't count."""
+    write(road / "steps/01/realtime/farewell.py", "FAREWELL = 'Bye'\n")
+    write(road / "steps/02/test_more.py", "def test(): from realtime import farewell\n")
+    assert "steps/01/realtime/farewell.py" in complaint("01")
+
+
+# Two buses
+
+
+def test_two_buses(road: Path) -> None:
+    """Code that can use Pub/Sub, too, must be green with it; both run its lines."""
+    write(road / "final/realtime/pubsub.py", "")
+    append(road / "steps/02/test_two.py", NOT_ON_PUBSUB)
+    complaints = unexplained(road)
+    assert "test_bus is red, not green" in complaints["suite 02 on final with Pub/Sub"]
+    assert not {"suite 02 on final", "lines of final"} & set(complaints)
 
 
 # As a command
@@ -207,6 +291,7 @@ def test_explained_table(road: Path) -> None:
         "01 ✓ 2 red ✓ 2 green ✓ 1 green ✓ 1 green",
         "1 outgrown 1 outgrown",
         "02 ✓ 1 red ✓ 1 green ✓ 1 green",
+        "lines ✓ ✓ ✓",
         "Every cell is explained.",
     ] == [" ".join(line.split()) for line in process.stdout.splitlines()]
 

@@ -24,7 +24,7 @@ class Conf:
     notice_channel: str = "notices"  # with Pub/Sub: where Django tells of users
     stream_length: int = 10_000  # messages that Redis keeps, or some more
     page_size: int = 100  # messages that are read at once
-    recent: int = 1_000  # messages that a server remembers
+    recent: int = 1_000  # messages that a server remembers, and as many older ones
     max_event_size: int = 65_536  # what is larger is skipped
     ping_interval: float = 10  # without a word from Redis, until we ask
     ping_timeout: float = 5  # without an answer, until we give the connection up

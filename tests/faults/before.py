@@ -4,7 +4,6 @@
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import tomli_w
 
 from tests import outcomes
+from tests.forks import environment
 from tests.matrix import different
 from tests.outcomes import GREEN, OUTGROWN, Outcome
 
@@ -35,9 +35,6 @@ def recorded() -> dict[str, dict[str, str]]:
 
 def tried(tests: list[str], *options: str) -> dict[str, Outcome]:
     """Try tests on the code of step 04; return what became of each."""
-    environment = {
-        name: value for name, value in os.environ.items() if "PYTEST" not in name
-    }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "outcomes.json"
         subprocess.run(
@@ -48,7 +45,7 @@ def tried(tests: list[str], *options: str) -> dict[str, Outcome]:
                 *["--outcomes", str(file)],
             ],
             cwd=ROOT,
-            env=environment,
+            env=environment(),
             stdout=subprocess.DEVNULL,
         )
         came = outcomes.read(file)

@@ -28,9 +28,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"log": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "DEBUG", "handlers": ["log"]},
+    "loggers": {"django.db": {"level": "DEBUG"}},
 }
 """
 USERS = 250
+READERS = 100  # who see books, and nothing else
 PEOPLE = f"""
 import json
 from django.contrib.auth.models import Group, Permission, User
@@ -47,6 +49,10 @@ User.objects.create_user("dave")
 User.objects.bulk_create(
     User(username=f"user{{number}}", is_superuser=True) for number in range({USERS})
 )
+User.objects.bulk_create(
+    User(username=f"reader{{number}}") for number in range({READERS})
+)
+desk.user_set.add(*User.objects.filter(username__startswith="reader"))
 print(json.dumps({{
     "tokens": {{user.username: get_token(user) for user in User.objects.all()}},
     "content_types": {{each.model: each.pk for each in ContentType.objects.all()}},
@@ -204,9 +210,9 @@ class Lab:
         process.start()
         return process
 
-    def serves(self, **settings: object) -> Server:
+    def serves(self, port: int | None = None, **settings: object) -> Server:
         """Start a server. ``REDIS_URL``, or another URL, names another way to go."""
-        port = free_port()
+        port = port or free_port()
         is_command = (ROOT / self.project.code / "realtime/management").is_dir()
         module = ["django", "runrealtime"] if is_command else ["realtime"]  # step 07
         ways = {name for name in settings if name in ("REDIS_URL", "DATABASE_URL")}

@@ -5,6 +5,7 @@ import asyncio
 import random
 import re
 import time
+from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from redis import RedisError
 
 from tests.faults.clients import Raw
-from tests.faults.lab import PATIENCE, Broken, Lab, Server
+from tests.faults.lab import PATIENCE, USERS, Broken, Lab, Server
 
 NAME = re.compile(rb'"object": ?"n(\d+)')
 ID = re.compile(rb'"(?:last_event_)?id": ?"(\d+-\d+)"')
@@ -136,10 +137,14 @@ async def all_hear(clients: list[Reader], number: int, patience: float) -> None:
             raise Broken(f"{number} events, each once and in order", "others")
 
 
+Waits = tuple[float, float]  # between two attempts, at first and at last, in seconds
+
+
 class Follower:
     """A user's reader that comes back, like client.js, to where it was."""
 
-    def __init__(self, port: int, lab: Lab, user: str) -> None:
+    def __init__(self, port: int, lab: Lab, user: str, waits: Waits) -> None:
+        self.waits = waits
         self.port = port
         self.lab = lab
         self.user = user
@@ -153,7 +158,9 @@ class Follower:
 
     async def follow(self) -> None:
         """Connect again whenever the connection is lost; wait longer each time."""
-        loop, wait, lost_at = asyncio.get_running_loop(), 0.05, 0.0
+        loop, lost_at = asyncio.get_running_loop(), 0.0
+        shortest, longest = self.waits
+        wait = shortest
         while True:
             with suppress(OSError):
                 reader = Reader()
@@ -166,7 +173,7 @@ class Follower:
                 reader.sends(self.lab.token(self.user).encode())
                 try:
                     if await registered(reader, self.lab):
-                        wait = 0.05
+                        wait = shortest
                         self.comings += 1
                         if lost_at:
                             self.away.append(time.monotonic() - lost_at)
@@ -177,7 +184,7 @@ class Follower:
                     self.last_id = reader.last_id
                     self.resyncs += reader.resyncs
                 lost_at = time.monotonic()
-            await asyncio.sleep(random.uniform(0, min(wait, 1)))  # full jitter
+            await asyncio.sleep(random.uniform(0, min(wait, longest)))  # full jitter
             wait *= 2
 
     async def leaves(self) -> None:
@@ -187,24 +194,37 @@ class Follower:
 
 async def registered(reader: Reader, lab: Lab) -> bool:
     """Wait until a reader is registered, or its connection is lost."""
-    while not reader.ready.is_set() and not reader.lost.is_set():
-        if not lab.greets:
+    ends = [asyncio.ensure_future(each.wait()) for each in (reader.ready, reader.lost)]
+    try:
+        # Where nothing greets a client, it is a probe that tells.
+        often = None if lab.greets else 0.01
+        while not (
+            await asyncio.wait(ends, timeout=often, return_when=FIRST_COMPLETED)
+        )[0]:
             with suppress(RedisError):
                 lab.publishes(lab.event("probe"))
-        await asyncio.sleep(0.01)  # until the next look
+    finally:
+        for end in ends:
+            end.cancel()
     return reader.ready.is_set()
 
 
 @asynccontextmanager
 async def followers(
-    ports: list[int], lab: Lab, number: int
+    ports: list[int],
+    lab: Lab,
+    number: int,
+    users: list[str] | None = None,
+    waits: Waits = (0.05, 1),
 ) -> AsyncIterator[list[Follower]]:
-    """Followers of different users, at ports in turn, as long as the context lasts."""
+    """Followers of users in turn, at ports in turn, as long as the context lasts."""
+    users = users or [f"user{at}" for at in range(USERS)]
     clients = [
-        Follower(ports[at % len(ports)], lab, f"user{at}") for at in range(number)
+        Follower(ports[at % len(ports)], lab, users[at % len(users)], waits)
+        for at in range(number)
     ]
     try:
-        async with asyncio.timeout(6 * PATIENCE):
+        async with asyncio.timeout(6 * PATIENCE + number / 50):
             for client in clients:
                 await client.ready.wait()
         yield clients

@@ -160,9 +160,9 @@ async def test_killed_again_and_again(
     clients = [await connect(server), await connect(server, "bob")]
     for _time in range(10 if soak else 3):
         redis.kill()
-        await stay(clients)
         redis.start()
         await hear_again(clients)
+        await stay(clients)
 
 
 @pytest.mark.parametrize("fault", ["kill", "restart"])

@@ -132,18 +132,19 @@ async def come_back(clients: list[Follower], number: int) -> float:
 async def test_burst(lab: Lab, redis: RealRedis, figures: Figures, soak: bool) -> None:
     """A burst is delivered; whoever is cut off catches up; no server dies of it.
 
-    In the quick form, Redis cuts subscribers off at 1 MiB, as it does at 32 otherwise.
+    Redis cuts a subscriber off that is far behind: at 32 MiB, unless that is changed.
     """
-    many, number = (100, 120_000) if soak else (10, 4000)
-    if not soak:
-        with Redis.from_url(redis.url) as admin:
-            admin.config_set("client-output-buffer-limit", "pubsub 1mb 1mb 1")
+    many, number, size, limit = (100, 120_000, 300, 8) if soak else (10, 4000, 3000, 1)
+    with Redis.from_url(redis.url) as admin:
+        admin.config_set("client-output-buffer-limit", f"pubsub {limit}mb {limit}mb 1")
     server: Server = lab.serves()
-    burst = [lab.event(f"n{each}", message="A" * 300) for each in range(number)]
+    burst = [lab.event(f"n{each}", message="A" * size) for each in range(number)]
     async with followers([server.port], lab, many) as clients:
         start = time.monotonic()
         await asyncio.to_thread(lab.publishes, *burst)
-        await all_have(clients, number, 1200 if soak else 3 * PATIENCE)
+        await all_have(
+            clients, number, 1200 if soak and lab.has_stream else 3 * PATIENCE
+        )
         seconds = time.monotonic() - start
         comings = sum(client.comings - 1 for client in clients)
     if not server.runs():

@@ -16,9 +16,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.forks import run_pytest
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(Path(__file__).parent.glob("*.patch"))
@@ -96,16 +97,9 @@ def grade(mistake: Mistake, folder: Path) -> str:
     Raise ValueError if it doesn't fail, or explains nothing though it should.
     """
     make(mistake, folder)
-    process = subprocess.run(
-        [
-            *[sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-            *[f"--code={folder}", mistake.caught_by],
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    said = process.stdout + process.stderr
+    options = ["-p", "no:cacheprovider", f"--code={folder}"]
+    ended = run_pytest(ROOT, *options, mistake.caught_by)
+    said = ended.stdout + ended.stderr
     name, test = mistake.patch.name, mistake.caught_by
     if not re.search(rf"FAILED {re.escape(test)}[ \[]", said):
         raise ValueError(f"{name} is not caught by {test}: {said}")

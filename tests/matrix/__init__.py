@@ -3,10 +3,10 @@
 A suite must be red, test by test, on the code that its chapter starts from: every test
 fails, for the reason that tests/reasons.toml records. It must be green on the code of
 its own step, and on all that comes later, but for the tests that later steps declare
-outgrown (@pytest.mark.until). No test may be skipped.
+outgrown (@pytest.mark.until). No test may be skipped. Where the code can use two buses,
+it must be green on both. Together, the suites up to a step run every line of its code.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import tomli_w
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 from tests import outcomes
+from tests.forks import environment, run_pytest
 from tests.outcomes import GREEN, OUTGROWN, RED, SKIPPED, Outcome
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 RECORD = "python -m tests.matrix --record"
+PUBSUB = "realtime.pubsub.PubSubBus"  # from step 09 on, the bus that is not the default
+LINES = "lines"  # the row that tells whether the suites run every line
 
 
 class Cell(NamedTuple):
@@ -38,23 +38,27 @@ class Cell(NamedTuple):
     suite: str
     code: str
     colours: tuple[str, ...]
+    bus: str | None = None  # the class of the bus, if it isn't the default
+
+    @property
+    def column(self) -> str:
+        return f"{self.code} Pub/Sub" if self.bus else self.code
 
     def __str__(self) -> str:
-        return f"suite {self.suite} on {folder(self.code)}"
+        if self.suite == LINES:
+            return f"lines of {folder(self.code)}"
+        on = f"suite {self.suite} on {folder(self.code)}"
+        return f"{on} with Pub/Sub" if self.bus else on
 
 
 class Verdict(NamedTuple):
-    """How many tests of a cell have which colour, and what is wrong with them."""
+    """What came out in a cell, in short, and what is wrong with it."""
 
-    counts: Counter[str]
+    short: str
     complaints: list[str]
 
     def __str__(self) -> str:
-        colours = [GREEN, RED, SKIPPED, OUTGROWN]
-        counts = [
-            f"{self.counts[name]} {name}" for name in colours if self.counts[name]
-        ]
-        return f"{'✗' if self.complaints else '✓'} {', '.join(counts)}".strip()
+        return f"{'✗' if self.complaints else '✓'} {self.short}".strip()
 
 
 def suites(root: Path) -> list[str]:
@@ -82,7 +86,13 @@ def cells(root: Path) -> list[Cell]:
         found.append(Cell(suite, before[-1], (RED,)))
         found.append(Cell(suite, own, (GREEN,)))
         found += [Cell(suite, code, (GREEN, OUTGROWN)) for code in later]
-    return found
+        found += [
+            Cell(suite, code, (GREEN, OUTGROWN), PUBSUB)
+            for code in [own, *later]
+            if (root / folder(code) / "realtime/pubsub.py").exists()
+        ]
+    green = {cell.code for cell in found if GREEN in cell.colours}
+    return found + [Cell(LINES, code, (GREEN,)) for code in sorted(green)]
 
 
 def recorded(root: Path) -> dict[str, str]:
@@ -129,10 +139,12 @@ def judged(root: Path, reasons: dict[str, str]) -> Iterator[tuple[Cell, Verdict]
     """Judge every cell of the matrix; yield each verdict as soon as it is known."""
     for cell, came, said in graded(root, cells(root)):
         counts = Counter(colour for colour, _reason in came.values())
+        colours = [GREEN, RED, SKIPPED, OUTGROWN]
+        short = ", ".join(f"{counts[name]} {name}" for name in colours if counts[name])
         complaints = [*wrong(cell.colours, came)]
         if RED in cell.colours:
             complaints += different(came, of_suite(cell.suite, reasons))
-        yield cell, Verdict(counts, complaints if came else [said])
+        yield cell, Verdict(short, [said] if said else complaints)
 
 
 def wrong(colours: Sequence[str], came: dict[str, Outcome]) -> Iterator[str]:
@@ -162,7 +174,7 @@ Grades = tuple[Cell, dict[str, Outcome], str]
 
 
 def graded(root: Path, cells: list[Cell]) -> Iterator[Grades]:
-    """Grade cells on all cores; yield the outcomes of each, and what pytest said.
+    """Grade cells on all cores; yield the outcomes of each, and a complaint or "".
 
     Cells that should be green on the same code share a run, as they do for a reader
     who grades the road so far.
@@ -179,88 +191,43 @@ def graded(root: Path, cells: list[Cell]) -> Iterator[Grades]:
 
 
 def run(root: Path, cells: list[Cell]) -> list[Grades]:
-    """Run the suites of some cells in one process, on the code that they share."""
-    environment = {
-        name: value for name, value in os.environ.items() if "PYTEST" not in name
-    }
+    """Run the suites of some cells on the code that they share, once for each bus."""
+    grades: list[Grades] = []
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "outcomes.json"
-        process = subprocess.run(
-            [
-                *[sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-                *["-p", "tests.outcomes", "--outcomes", str(file)],
-                *["--continue-on-collection-errors", "--code", folder(cells[0].code)],
-                *[f"steps/{cell.suite}" for cell in cells],
-            ],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        came = outcomes.read(file) if file.exists() else {}
-    words = process.stderr.strip().splitlines()[-5:]
-    said = "\n".join([f"no test ran: pytest ended with {process.returncode}", *words])
-    return [(cell, of_suite(cell.suite, came), said) for cell in cells]
+        for bus in dict.fromkeys(cell.bus for cell in cells):
+            together = [
+                cell for cell in cells if cell.bus == bus and cell.suite != LINES
+            ]
+            file.unlink(missing_ok=True)
+            ended = run_pytest(
+                root,
+                *["-p", "no:cacheprovider", "-p", "tests.outcomes"],
+                *["--outcomes", str(file), "--continue-on-collection-errors"],
+                *[f"--cov={folder(cells[0].code)}/realtime", "--cov-append"],
+                *["--cov-report=", "--cov-fail-under=0"],
+                *["--code", folder(cells[0].code)],
+                *(["--bus", bus] if bus else []),
+                *[f"steps/{cell.suite}" for cell in together],
+                env=environment() | {"COVERAGE_FILE": f"{temporary}/coverage"},
+            )
+            came = outcomes.read(file) if file.exists() else {}
+            words = ended.stderr.strip().splitlines()[-5:]
+            end = f"no test ran: pytest ended with {ended.returncode}"
+            said = "" if came else "\n".join([end, *words])
+            grades += [(cell, of_suite(cell.suite, came), said) for cell in together]
+        if cells[-1].suite == LINES:
+            grades.append((cells[-1], {}, lines_that_are_not_run(root, temporary)))
+    return grades
 
 
-def table(root: Path, verdicts: dict[Cell, Verdict]) -> Table:
-    """Return the matrix as far as it is known."""
-    title = "Each suite on the code of each step"
-    table = Table("suite", *codes(root), title=title, box=None, padding=(0, 2, 0, 0))
-    texts = {(cell.suite, cell.code): "…" for cell in cells(root)}
-    for cell, verdict in verdicts.items():
-        style = "red" if verdict.complaints else "green"
-        text = str(verdict).replace(", ", "\n")
-        texts[cell.suite, cell.code] = f"[{style}]{text}"
-    for suite in suites(root):
-        table.add_row(suite, *[texts.get((suite, code), "") for code in codes(root)])
-    return table
-
-
-def show(root: Path) -> bool:
-    """Show the matrix while it is judged; return whether every cell is explained."""
-    reasons = recorded(root)
-    verdicts: dict[Cell, Verdict] = {}
-    console = Console(highlight=False)
-    with Live(table(root, verdicts), console=console, transient=True) as live:
-        for cell, verdict in judged(root, reasons):
-            verdicts[cell] = verdict
-            live.update(table(root, verdicts))
-    console.print(table(root, verdicts))
-    unexplained = [
-        f"{cell}: {complaint}"
-        for cell in cells(root)
-        for complaint in verdicts[cell].complaints
-    ]
-    unexplained += [
-        f"tests/reasons.toml: {test} is recorded, and there is no such suite"
-        for test in left_over(root, reasons)
-    ]
-    print(*unexplained or ["Every cell is explained."], sep="\n")
-    return not unexplained
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.matrix",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def lines_that_are_not_run(root: Path, temporary: str) -> str:
+    """Return which lines, and branches, of the code no test has run."""
+    process = subprocess.run(
+        [sys.executable, "-m", "coverage", "report"],
+        cwd=root,
+        env=os.environ | {"COVERAGE_FILE": f"{temporary}/coverage"},
+        capture_output=True,
+        text=True,
     )
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="write the reasons to tests/reasons.toml, for review, and show no table",
-    )
-    if parser.parse_args().record:
-        print(
-            f"{record(ROOT)} reasons are recorded in tests/reasons.toml: review them."
-        )
-        return 0
-    try:
-        return 0 if show(ROOT) else 1
-    except FileNotFoundError as error:
-        parser.error(f"{error.filename} is missing: `{RECORD}` writes it")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return process.stdout + process.stderr if process.returncode else ""

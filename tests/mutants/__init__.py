@@ -10,10 +10,8 @@ file is the same, and the test that killed it has not been outgrown. The tests t
 the line that changes come first: one of them is likely to fail.
 """
 
-import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,17 +24,15 @@ from typing import NamedTuple
 import pytest
 import tomli_w
 from coverage import CoverageData
-from rich import box
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import Progress
 
 from tests import outcomes
-from tests.matrix import codes, folder, suites
+from tests.forks import run_pytest
+from tests.matrix import folder, suites
 from tests.mutations import Mutation, mutations
 from tests.outcomes import GREEN, RED, Outcome
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ENOUGH = 90  # per cent of the mutants of each step must be killed
 TIMEOUT = 180  # seconds; a mutant that takes longer is killed
 
@@ -152,23 +148,13 @@ def graded(
         shutil.copytree(root / folder(code), copy, ignore=unused)
         if mutant:
             (copy / mutant.file).write_text(mutant.mutation.text)
-        process = subprocess.Popen(
-            [
-                *[sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider"],
-                *["-p", "tests.outcomes", f"--outcomes={file}"],
-                *[f"--code={copy}", *tests],
-            ],
-            cwd=root,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+        ended = run_pytest(
+            root,
+            *["-x", "-p", "no:cacheprovider", "-p", "tests.outcomes"],
+            *[f"--outcomes={file}", f"--code={copy}", *tests],
+            timeout=TIMEOUT,
         )
-        try:
-            process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # a suite starts processes, too
-            process.wait()
-        ended_well = process.returncode in (
+        ended_well = ended.returncode in (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,
         )
@@ -238,51 +224,3 @@ def complaints(verdict: Verdict, explained: list[Survivor]) -> Iterator[str]:
 def shown(change: tuple[str, str, str]) -> str:
     """Return a change as tests/mutants.toml writes it."""
     return tomli_w.dumps(dict(zip(Survivor._fields, change, strict=False)))
-
-
-def table(verdicts: list[Verdict]) -> Table:
-    columns = ["step", "mutants", "run now", "killed", "survived", "score"]
-    table = Table(*columns, title="What the suites notice", box=box.SIMPLE_HEAD)
-    for verdict in verdicts:
-        total, alive = len(verdict.killers), len(verdict.alive)
-        counts = [total, verdict.run, total - alive, alive]
-        table.add_row(verdict.code, *map(str, counts), f"{verdict.score} %")
-    return table
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.mutants",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    choices = codes(ROOT)[1:]  # the first folder has no code yet
-    parser.add_argument(
-        "steps",
-        nargs="*",
-        metavar="STEP",
-        help=f"the steps to try, of {', '.join(choices)} (default: all)",
-    )
-    chosen = parser.parse_args().steps or choices
-    if unknown := set(chosen) - set(choices):
-        parser.error(f"there is no step {', '.join(sorted(unknown))}")
-    console = Console(highlight=False)
-    columns = [
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    ]
-    with Progress(*columns, console=console, transient=True) as progress:
-        verdicts = [*judged(ROOT, sorted(chosen), progress)]
-    console.print(table(verdicts))
-    wrong = [
-        f"{folder(verdict.code)} {complaint}"
-        for verdict in verdicts
-        for complaint in complaints(verdict, survivors(ROOT))
-    ]
-    print(*wrong or ["Every survivor is explained."], sep="\n")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

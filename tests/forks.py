@@ -46,6 +46,12 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if "PYTEST" not in name}
 
 
+def at_once() -> int:
+    """Return how many processes to run at once: other workers of xdist do so, too."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
 def run_pytest(
     root: Path,
     *args: str,

@@ -1,12 +1,12 @@
 """Every mistake of tests/mistakes/ is caught by a test, which explains it."""
 
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests import mistakes
+from tests.forks import at_once
 
 HARMLESS = """\
 Mistake: none, really.
@@ -31,7 +31,7 @@ def explanations(request, tmp_path_factory):
         for item in request.session.items
         if getattr(item, "function", None) is test_caught
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(at_once()) as pool:
         yield {
             file: pool.submit(
                 mistakes.grade, mistakes.read(file), tmp_path_factory.mktemp(file.stem)

@@ -1,12 +1,12 @@
 """Mutants are made and judged well, and tests/mutants.toml tells the truth of them."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.progress import Progress
 
 from tests import mutants
+from tests.forks import at_once
 from tests.matrix import codes
 from tests.mutants import NOTHING_STARTS, ROOT, Mutant, Survivor, Verdict
 from tests.mutations import mutations
@@ -241,7 +241,7 @@ def test_sample_is_killed(step, all_mutants):
         if mutant not in known and mutant.change not in survivors
     ]
     sample = new[:: len(new) // 2 + 1]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(at_once()) as pool:
         killers = pool.map(
             lambda mutant: mutants.killer(ROOT, step, mutant, {}), sample
         )

@@ -19,7 +19,7 @@ import numpy
 from tests.bench import frames
 from tests.bench.obeying import Orders, reply
 
-READ_SIZE = 262_144
+READ_SIZE = 65_536  # what is larger, malloc() would get from the kernel each time
 HEAD_SIZE = 192  # what precedes the number of an event, and the number
 AT_ONCE = 50  # handshakes
 STALLED_BUFFER = 4_096

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeVar
 import tomli_w
 
 from tests import outcomes
-from tests.forks import environment, run_pytest
+from tests.forks import at_once, environment, run_pytest
 from tests.outcomes import GREEN, OUTGROWN, RED, SKIPPED, Outcome
 
 T = TypeVar("T")
@@ -184,7 +184,7 @@ def graded(root: Path, cells: list[Cell]) -> Iterator[Grades]:
         runs.setdefault((cell.code, RED in cell.colours), []).append(cell)
     # The later a step, the longer its suite: the last runs to end are short ones.
     longest_first = sorted(runs.values(), key=lambda cells: cells[-1], reverse=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(at_once()) as pool:
         futures = [pool.submit(run, root, cells) for cells in longest_first]
         for future in as_completed(futures):
             yield from future.result()

@@ -27,7 +27,7 @@ from coverage import CoverageData
 from rich.progress import Progress
 
 from tests import outcomes
-from tests.forks import run_pytest
+from tests.forks import at_once, run_pytest
 from tests.matrix import folder, suites
 from tests.mutations import Mutation, mutations
 from tests.outcomes import GREEN, RED, Outcome
@@ -195,7 +195,7 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
         unknown = [mutant for mutant in found if mutant not in killers]
         reached = reach(root, code)
         task = progress.add_task(folder(code), total=len(unknown))
-        with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(2 * at_once()) as pool:
             futures = {
                 pool.submit(killer, root, code, one, reached): one for one in unknown
             }

@@ -43,6 +43,8 @@ def tried(tests: list[str], *options: str) -> dict[str, Outcome]:
                 *["-p", "no:cacheprovider", "-p", "tests.outcomes"],
                 *["--numprocesses", "2", "--dist", "loadfile"],  # most of them wait
                 *["--outcomes", str(file)],
+                # What fails leaves things open, which is told when they are found.
+                *["-W", "ignore::pytest.PytestUnraisableExceptionWarning"],
             ],
             cwd=ROOT,
             env=environment(),

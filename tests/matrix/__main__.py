@@ -17,7 +17,7 @@ def table(root: Path, verdicts: dict[Cell, Verdict]) -> Table:
     cells = matrix.cells(root)
     title = "Each suite on the code of each step"
     columns = sorted({matrix.codes(root)[0], *(cell.column for cell in cells)})
-    table = Table("suite", *columns, title=title, box=None, padding=(0, 2, 0, 0))
+    table = Table("suite", *columns, title=title, box=None, padding=(0, 1, 0, 0))
     texts = {(cell.suite, cell.column): "…" for cell in cells}
     for cell, verdict in verdicts.items():
         style = "red" if verdict.complaints else "green"

@@ -33,14 +33,15 @@ async def missing(presses: int) -> Command:
 @pytest.mark.parametrize("presses", [1, 2])
 async def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, presses: int) -> None:
     """Ctrl-C is pressed once, and once more if nothing happens."""
+    command = await missing(presses)
     monkeypatch.setattr(commands, "PATIENCE", 2)
-    await (await missing(presses)).ends_on_ctrl_c()
+    await command.ends_on_ctrl_c()
 
 
 async def test_ctrl_c_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that goes on is told, and is not waited for."""
-    monkeypatch.setattr(commands, "PATIENCE", 0.2)
     command = await missing(3)
+    monkeypatch.setattr(commands, "PATIENCE", 0.2)
     with pytest.raises(Unmet, match="the exit code 0"):
         await command.ends_on_ctrl_c()
     command.process.kill()

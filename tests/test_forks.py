@@ -1,11 +1,11 @@
 """Pytest runs in forks of a process that has imported everything, as it would alone."""
 
-import os
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.demo import alive
 from tests.forks import run_pytest
 
 TESTS = """
@@ -61,15 +61,6 @@ def test_no_end(folder: Path) -> None:
     assert ended.returncode < 0
     group = int((folder / "group").read_text())
     deadline = time.monotonic() + 5
-    while is_there(group):
+    while alive(-group):
         assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def is_there(group: int) -> bool:
-    """Tell whether a process of a group is still there."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        time.sleep(0.01)  # until the next look

@@ -254,7 +254,7 @@ def test_line_that_a_later_suite_runs(
 
 def test_two_buses(road: Path) -> None:
     """Code that can use Pub/Sub, too, must be green with it; both run its lines."""
-    write(road / "final/realtime/pubsub.py", "")
+    write(road / "final/realtime/pubsub.py", "NAME = 'Pub/Sub'\n")
     append(road / "steps/02/test_two.py", NOT_ON_PUBSUB)
     complaints = unexplained(road)
     assert "test_bus is red, not green" in complaints["suite 02 on final with Pub/Sub"]

@@ -43,7 +43,7 @@ class Door:
             answers = await self.answers(tokens)
             for future, answer in zip(batch, answers, strict=True):
                 settle(future, answer)
-            await asyncio.sleep(0)  # who comes next is compared with them
+            await asyncio.sleep(0)  # so that they are known before the next batch
 
     async def answers(self, tokens: list[str]) -> list[Answer]:
         """Return for each token what its owner may see, or what went wrong.

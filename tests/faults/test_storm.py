@@ -32,5 +32,7 @@ async def test_storm(lab: Lab, figures: Figures, soak: bool) -> None:
         if (came := len(away)) != many:
             raise Broken(f"{many} clients to come back, each once", f"{came} times")
     queries = server.says('FROM "auth_permission"')
+    if queries < READERS:
+        raise Broken(f"the queries for {READERS} users in the log", f"{queries}")
     figures.at_most(EACH, "queries for each user", queries / READERS, "queries", 1)
     figures.note(f"until all of {many} clients were live again", max(away), "s")

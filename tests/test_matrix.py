@@ -128,10 +128,14 @@ def test_main():
     assert b"Hello\\n" == subprocess.check_output(command, env=environment)
 """
 NOT_ON_PUBSUB = """
+import importlib.util
+
 def test_bus(pytestconfig):
     if pytestconfig.option.bus:
         from realtime import pubsub
         assert "realtime.pubsub.PubSubBus" != pytestconfig.option.bus
+    elif importlib.util.find_spec("realtime.streams"):
+        from realtime import streams
 """
 ENDING = "def test_ending(): __import__('os')._exit(7)\n"
 
@@ -254,6 +258,7 @@ def test_line_that_a_later_suite_runs(
 
 def test_two_buses(road: Path) -> None:
     """Code that can use Pub/Sub, too, must be green with it; both run its lines."""
+    write(road / "final/realtime/streams.py", "NAME = 'Streams'\n")
     write(road / "final/realtime/pubsub.py", "NAME = 'Pub/Sub'\n")
     append(road / "steps/02/test_two.py", NOT_ON_PUBSUB)
     complaints = unexplained(road)

@@ -14,8 +14,8 @@ def frame(content: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
 
 def event(number: int, sent: int = 5, size: int = 256) -> bytes:
     """Return the frame of an event of the benchmark."""
-    message = frames.message(number, sent, size - len('{"message": ""}'))
-    return frame(b'{"message": "%s"}' % message.encode())
+    message = frames.message(number, size - len('{"message": ""}'))
+    return frame(frames.dated(b'{"message": "%s"}' % message.encode(), sent))
 
 
 def read_by_a_server(data: bytes) -> Frame:
@@ -29,13 +29,13 @@ def read_by_a_server(data: bytes) -> Frame:
 
 def test_message_has_its_size() -> None:
     """A message is filled up to the size that is asked for."""
-    assert 200 == len(frames.message(7, 123, 200))
+    assert 200 == len(frames.message(7, 200))
 
 
 def test_message_does_not_fit() -> None:
     """A message that is too small for its mark is an error."""
     with pytest.raises(ValueError, match="at least"):
-        frames.message(7, 123, 20)
+        frames.message(7, 20)
 
 
 @pytest.mark.parametrize("size", [64, 256, 65_536, 70_000])

@@ -35,8 +35,9 @@ class SmallServer:
     def send(self, *numbers: int) -> None:
         """Send an event to everybody."""
         for number in numbers:
-            sent = time.monotonic_ns()
-            broadcast(self.connections, frames.message(number, sent, EVENT_SIZE))
+            event = frames.message(number, EVENT_SIZE).encode()
+            text = frames.dated(event, time.monotonic_ns()).decode()
+            broadcast(self.connections, text)
 
 
 class Stage:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
-MARK_SIZE = len("#00000007@000000000000000123")
+NOT_SENT = b"@" + 18 * b"0"
+MARK_SIZE = len("#00000007") + len(NOT_SENT)
 MASK = b"\0\0\0\0"  # a valid one, and what it masks stays what it is
 
 
@@ -34,11 +35,16 @@ def masked(content: bytes, opcode: int) -> bytes:
     return bytes([128 | opcode]) + length + MASK + content
 
 
-def message(number: int, sent: int, size: int) -> str:
-    """Return the message of an event: its number, when it is sent, and a filling."""
+def message(number: int, size: int) -> str:
+    """Return the message of an event: its number, room for a time, and a filling."""
     if size < MARK_SIZE:
         raise ValueError(f"a message has at least {MARK_SIZE} characters")
-    return f"#{number:08}@{sent:018}".ljust(size, ".")
+    return f"#{number:08}{NOT_SENT.decode()}".ljust(size, ".")
+
+
+def dated(data: bytes, sent: int) -> bytes:
+    """Return some bytes with the time, in nanoseconds, in the room of its message."""
+    return data.replace(NOT_SENT, b"@%018d" % sent, 1)
 
 
 @dataclass

@@ -12,7 +12,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from io import StringIO
+from itertools import islice
 from typing import Any
 
 import django
@@ -39,9 +41,9 @@ AUDIENCES = [
     {"book", "order", "author"},
 ]
 
-STREAM_LENGTH = 10_000  # entries, about
-
 Event = dict[str, str | int]
+Publish = Callable[[int], None]  # publishes the next so many of some events
+Prepare = Callable[[Model, list[str]], Publish]
 
 
 def do_prepare(users: int) -> None:
@@ -75,24 +77,26 @@ def token_of(user: User) -> str:
 
 
 def do_publish(
-    first: int, count: int, rate: float | None, size: int, visible: bool
+    prepare: Prepare,
+    first: int,
+    count: int,
+    rate: float | None,
+    size: int,
+    visible: bool,
 ) -> None:
     """Publish some events: all at once, or one after the other at some rate."""
     subject = Book.objects.get(title="Emma") if visible else Group.objects.all()[0]
     filling = size - len(json.dumps(event_of(subject, "")))
-    numbers = range(first, first + count)
+    messages = [frames.message(first + number, filling) for number in range(count)]
+    publish = prepare(subject, messages)
     start, cpu = time.monotonic(), time.process_time()
     if rate is None:
-        sent = time.monotonic_ns()
-        publish_all(
-            subject, [frames.message(number, sent, filling) for number in numbers]
-        )
+        publish(count)
     else:
-        for number in numbers:
-            due = start + (number - first) / rate
+        for number in range(count):
+            due = start + number / rate
             time.sleep(max(0, due - time.monotonic()))  # the rate is the load
-            sent = time.monotonic_ns()
-            publish_all(subject, [frames.message(number, sent, filling)])
+            publish(1)
     reply(wall=time.monotonic() - start, cpu=time.process_time() - cpu)
 
 
@@ -110,26 +114,41 @@ def event_of(subject: Model, message: str) -> Event:
     }
 
 
-def publish_on_redis(subject: Model, messages: list[str]) -> None:
-    """Publish events on the channel of step 04, or on the stream of that name.
+def on_redis(command: list[str], subject: Model, messages: list[str]) -> Publish:
+    """Return what gives events to Redis with a command, as Django does.
 
-    The commands are those that Django sends. What Django does before, nobody measures:
-    it would take its time from the clients, who share the core.
+    They are packed beforehand, all but the time, or that would take its time from the
+    clients, who share the core.
     """
+    connection = redis_connection()
+    packed = [
+        b"".join(
+            connection.pack_command(*command, json.dumps(event_of(subject, message)))
+        )
+        for message in messages
+    ]
+    waiting = iter(packed)
+
+    def publish(count: int) -> None:
+        sent = time.monotonic_ns()
+        connection.send_packed_command(
+            [frames.dated(data, sent) for data in islice(waiting, count)]
+        )
+        for _ in range(count):
+            connection.read_response()
+
+    return publish
+
+
+@cache
+def redis_connection() -> Any:
     from django_redis import get_redis_connection
 
-    with get_redis_connection("default").pipeline(transaction=False) as pipeline:
-        for message in messages:
-            data = json.dumps(event_of(subject, message))
-            if kind == "stream":
-                pipeline.xadd("events", {"event": data}, maxlen=STREAM_LENGTH)
-            else:
-                pipeline.publish("events", data)
-        pipeline.execute()
+    return get_redis_connection("default").connection_pool.get_connection()
 
 
-def publish_to_group(subject: Model, messages: list[str]) -> None:
-    """Publish events to the consumers of Channels that may see the model."""
+def to_group(subject: Model, messages: list[str]) -> Publish:
+    """Return what publishes to the consumers of Channels that may see the model."""
     from asgiref.sync import async_to_sync
     from channels.layers import get_channel_layer
 
@@ -137,29 +156,30 @@ def publish_to_group(subject: Model, messages: list[str]) -> None:
 
     group = group_name(ContentType.objects.get_for_model(subject).id)
     layer = get_channel_layer()
+    waiting = (json.dumps(event_of(subject, message)).encode() for message in messages)
 
-    async def send() -> None:
-        for message in messages:
-            text = json.dumps(event_of(subject, message))
+    async def send(count: int) -> None:
+        sent = time.monotonic_ns()
+        for data in islice(waiting, count):
+            text = frames.dated(data, sent).decode()
             await layer.group_send(group, {"type": "tell", "text": text})
 
-    async_to_sync(send)()
+    return async_to_sync(send)
 
 
-KINDS: dict[str, Callable[[Model, list[str]], None]] = {
-    "pubsub": publish_on_redis,
-    "stream": publish_on_redis,
-    "channels": publish_to_group,
-}
-ORDERS: dict[str, Callable[..., Any]] = {
-    "prepare": do_prepare,
-    "tokens": do_tokens,
-    "publish": do_publish,
+STREAM = ["XADD", "events", "MAXLEN", "~", "10000", "*", "event"]
+KINDS: dict[str, Prepare] = {
+    "pubsub": partial(on_redis, ["PUBLISH", "events"]),
+    "stream": partial(on_redis, STREAM),
+    "channels": to_group,
 }
 
 if __name__ == "__main__":
-    kind = sys.argv[1]
-    publish_all = KINDS[kind]
+    ORDERS: dict[str, Callable[..., Any]] = {
+        "prepare": do_prepare,
+        "tokens": do_tokens,
+        "publish": partial(do_publish, KINDS[sys.argv[1]]),
+    }
     orders = Orders()
     while not orders.ended:
         for do, arguments in orders.read():

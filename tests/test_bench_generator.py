@@ -1,6 +1,8 @@
 """The load generator of the benchmark: a process with a crowd of clients."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,7 +38,7 @@ class SmallServer:
         """Send an event to everybody."""
         for number in numbers:
             event = frames.message(number, EVENT_SIZE).encode()
-            text = frames.dated(event, time.monotonic_ns()).decode()
+            text = frames.dated(event, time.time_ns()).decode()
             broadcast(self.connections, text)
 
 
@@ -111,6 +113,21 @@ async def test_collect(stage: Stage) -> None:
     assert 0 == result["disorder"]
     assert 0 < result["p50"] <= result["p99"] <= result["max"] < result["wall"] + 1e-9
     assert 0 < result["cpu"]
+
+
+async def test_its_own_delay(stage: Stage) -> None:
+    """An event that has arrived may wait for the generator: that counts for nothing."""
+    await stage.connect(2)
+    pause, pid = 0.5, stage.helper.pid
+
+    def send() -> None:
+        os.kill(pid, signal.SIGSTOP)
+        stage.server.send(0)
+        asyncio.get_running_loop().call_later(pause, os.kill, pid, signal.SIGCONT)
+
+    result = await stage.collect(send)
+    assert 2 == result["received"]
+    assert result["max"] < pause / 2
 
 
 @pytest.mark.parametrize(

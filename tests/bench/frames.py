@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
-NOT_SENT = b"@" + 18 * b"0"
+NOT_SENT = b"@" + 19 * b"0"
 MARK_SIZE = len("#00000007") + len(NOT_SENT)
 MASK = b"\0\0\0\0"  # a valid one, and what it masks stays what it is
 
@@ -43,8 +43,8 @@ def message(number: int, size: int) -> str:
 
 
 def dated(data: bytes, sent: int) -> bytes:
-    """Return some bytes with the time, in nanoseconds, in the room of its message."""
-    return data.replace(NOT_SENT, b"@%018d" % sent, 1)
+    """Return bytes with a time, in nanoseconds since 1970, in the room for it."""
+    return data.replace(NOT_SENT, b"@%019d" % sent, 1)
 
 
 @dataclass

@@ -130,7 +130,7 @@ def on_redis(command: list[str], subject: Model, messages: list[str]) -> Publish
     waiting = iter(packed)
 
     def publish(count: int) -> None:
-        sent = time.monotonic_ns()
+        sent = time.time_ns()
         connection.send_packed_command(
             [frames.dated(data, sent) for data in islice(waiting, count)]
         )
@@ -159,7 +159,7 @@ def to_group(subject: Model, messages: list[str]) -> Publish:
     waiting = (json.dumps(event_of(subject, message)).encode() for message in messages)
 
     async def send(count: int) -> None:
-        sent = time.monotonic_ns()
+        sent = time.time_ns()
         for data in islice(waiting, count):
             text = frames.dated(data, sent).decode()
             await layer.group_send(group, {"type": "tell", "text": text})

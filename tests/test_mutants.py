@@ -8,7 +8,15 @@ from rich.progress import Progress
 from tests import mutants
 from tests.forks import at_once
 from tests.matrix import codes
-from tests.mutants import NOTHING_STARTS, ROOT, Mutant, Survivor, Verdict
+from tests.mutants import (
+    NOTHING_STARTS,
+    ROOT,
+    Kills,
+    Memory,
+    Mutant,
+    Survivor,
+    Verdict,
+)
 from tests.mutations import mutations
 from tests.outcomes import GREEN, OUTGROWN, RED, Outcome
 
@@ -66,7 +74,7 @@ ONE, OTHER = (
 
 
 @pytest.fixture
-def judged(monkeypatch):
+def judged(monkeypatch, tmp_path):
     """A function that judges two mutants in each step, with these outcomes."""
 
     def judged(**outcomes):
@@ -75,6 +83,7 @@ def judged(monkeypatch):
             return outcomes[f"step_{code}"].get(mutant, {})
 
         runs = []
+        monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")
         monkeypatch.setattr(mutants, "graded", graded)
         monkeypatch.setattr(mutants, "reach", lambda root, code: {})
         monkeypatch.setattr(mutants, "mutants", lambda root, code: [ONE, OTHER])
@@ -121,6 +130,44 @@ def test_outgrown_killer(judged):
     assert {("01", ONE), ("01", OTHER), ("02", ONE)} == set(runs)
 
 
+def test_goes_on(judged):
+    """A run goes on where the last one ended, whether mutants were killed or not."""
+    outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
+    [before], _ = judged(step_01=outcomes)
+    [after], runs = judged(step_01=outcomes)
+    assert before.killers == after.killers
+    assert (0, []) == (after.run, runs)
+
+
+def test_kept_at_once(monkeypatch, tmp_path):
+    """What is found is kept at once: a run may be interrupted."""
+    monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")
+    with Memory(ROOT, "01") as memory:
+        memory.add(ONE, "test_x")
+        assert {ONE: "test_x"} == Memory(ROOT, "01").known([ONE, OTHER])
+
+
+def test_starts_anew(judged, monkeypatch):
+    """What was found is forgotten when anything changes on which it depends."""
+    outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
+    judged(step_01=outcomes)
+    monkeypatch.setattr(mutants, "fingerprint_of", lambda root, code: "another")
+    _, runs = judged(step_01=outcomes)
+    assert {("01", ONE), ("01", OTHER)} == set(runs)
+
+
+@pytest.mark.parametrize("file", ["steps/01/realtime/server.py", "steps/grading.py"])
+def test_fingerprint(tmp_path, file):
+    """Verdicts depend on the code, on the suites, and on what they stand on."""
+    for name in ["steps/01/realtime/server.py", "steps/grading.py", ".ci/pins.txt"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before")
+    before = mutants.fingerprint_of(tmp_path, "01")
+    assert before == mutants.fingerprint_of(tmp_path, "01")
+    (tmp_path / file).write_text("after")
+    assert before != mutants.fingerprint_of(tmp_path, "01")
+
+
 @pytest.mark.parametrize("as_it_is", [KILLED_BY_X, {}], ids=["red", "nothing"])
 def test_suites_that_fail(judged, as_it_is):
     """Mutants prove nothing if the suites fail on the code as it is."""
@@ -153,8 +200,19 @@ def test_near(monkeypatch, red_is_near):
 
     monkeypatch.setattr(mutants, "graded", graded)
     reach = {"realtime/server.py": {1: ["test_x"], 2: ["test_y"]}}
-    assert "test_y" == mutants.killer(ROOT, "01", ONE, reach)
+    assert "test_y" == mutants.killer(ROOT, "01", ONE, reach, Kills())
     assert [["test_x"], *([] if red_is_near else [["steps/01"]])] == runs
+
+
+def test_nearest_first():
+    """Those tests come first that killed a mutant near by, in the same file."""
+    far = ONE._replace(mutation=ONE.mutation._replace(line=9))
+    kills = Kills()
+    kills.add(ONE._replace(file="another"), "test_elsewhere")
+    kills.add(far, "test_far")
+    kills.add(ONE, "test_close")
+    tests = ["test_elsewhere", "test_far", "test_close"]
+    assert tests[::-1] == kills.nearest_first(ONE, tests)
 
 
 def complaints(since, until=None, **killers):
@@ -227,7 +285,7 @@ def test_sample_survives(all_mutants):
     survivor = SURVIVORS[0]
     step = survivor.since
     [mutant] = [one for one in all_mutants[step] if one.change == survivor.change]
-    assert mutants.killer(ROOT, step, mutant, {}) is None
+    assert mutants.killer(ROOT, step, mutant, {}, Kills()) is None
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -243,6 +301,6 @@ def test_sample_is_killed(step, all_mutants):
     sample = new[:: len(new) // 2 + 1]
     with ThreadPoolExecutor(at_once()) as pool:
         killers = pool.map(
-            lambda mutant: mutants.killer(ROOT, step, mutant, {}), sample
+            lambda mutant: mutants.killer(ROOT, step, mutant, {}, Kills()), sample
         )
     assert [] == [one for one, test in zip(sample, killers, strict=True) if not test]

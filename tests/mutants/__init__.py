@@ -7,19 +7,27 @@ matters; tests/mutants.toml lists those survivors, each with the reason.
 
 A mutant that was killed in one step is not run again in the next one, as long as the
 file is the same, and the test that killed it has not been outgrown. The tests that run
-the line that changes come first: one of them is likely to fail.
+the line that changes come first, and among them those that killed a mutant near by: one
+of them is likely to fail.
+
+It takes hours. What is found is kept in .mutants_cache/ as long as nothing changes, so
+a run that was interrupted goes on where it was.
 """
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from math import inf
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pytest
 import tomli_w
@@ -28,13 +36,14 @@ from rich.progress import Progress
 
 from tests import outcomes
 from tests.forks import at_once, run_pytest
-from tests.matrix import folder, suites
+from tests.matrix import codes, folder, suites
 from tests.mutations import Mutation, mutations
 from tests.outcomes import GREEN, RED, Outcome
 
 ROOT = Path(__file__).parent.parent.parent
 ENOUGH = 90  # per cent of the mutants of each step must be killed
 TIMEOUT = 180  # seconds; a mutant that takes longer is killed
+CACHE = ROOT / ".mutants_cache"
 
 
 class Mutant(NamedTuple):
@@ -124,16 +133,41 @@ def so_far(root: Path, code: str) -> list[str]:
 NOTHING_STARTS = "the suites, which do not start, or do not end"
 
 
-def killer(root: Path, code: str, mutant: Mutant, reach: Reach) -> str | None:
+class Kills:
+    """The tests that have killed mutants so far, and where."""
+
+    def __init__(self) -> None:
+        self.lines: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+
+    def add(self, mutant: Mutant, test: str | None) -> None:
+        if test is not None:
+            self.lines[test, mutant.file].append(mutant.mutation.line)
+
+    def nearest_first(self, mutant: Mutant, tests: list[str]) -> list[str]:
+        """Return tests, those first that killed a mutant near this one."""
+
+        def distance(test: str) -> float:
+            lines = self.lines.get((test, mutant.file), [])
+            return min(
+                (abs(mutant.mutation.line - line) for line in lines), default=inf
+            )
+
+        return sorted(tests, key=distance)
+
+
+def killer(
+    root: Path, code: str, mutant: Mutant, reach: Reach, kills: Kills
+) -> str | None:
     """Return the test that a mutant fails, or None if it survives them all."""
     lines = reach.get(mutant.file, {})
     line = max((line for line in lines if line <= mutant.mutation.line), default=0)
-    near = [test for test in lines.get(line, []) if test]
+    near = kills.nearest_first(mutant, [test for test in lines.get(line, []) if test])
     for tests in [near, so_far(root, code)] if near else [so_far(root, code)]:
         came = graded(root, code, mutant, tests)
         if not came:
             return NOTHING_STARTS
         if red := [test for test in came if came[test].colour == RED]:
+            kills.add(mutant, red[0])
             return red[0]
     return None
 
@@ -161,6 +195,55 @@ def graded(
         return outcomes.read(file) if ended_well else {}
 
 
+class Memory:
+    """What is known of the mutants of a step, as long as nothing changes.
+
+    A line of its file tells one verdict. The first line tells what it holds for.
+    """
+
+    def __init__(self, root: Path, code: str) -> None:
+        self.path = CACHE / f"{code}.jsonl"
+        self.killers: dict[str, str | None] = {}
+        fingerprint = fingerprint_of(root, code)
+        if self.path.exists():
+            first, *others = map(json.loads, self.path.read_text().splitlines())
+            if first == fingerprint:
+                self.killers.update(others)
+        if not self.killers:
+            CACHE.mkdir(exist_ok=True)
+            self.path.write_text(json.dumps(fingerprint) + "\n")
+
+    def __enter__(self) -> Self:
+        self.file = self.path.open("a", buffering=1)  # each line at once
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.file.close()
+
+    def known(self, found: list[Mutant]) -> dict[Mutant, str | None]:
+        """Return the killers of those mutants that have been judged."""
+        keys = {one: digest(one.file, one.mutation.text) for one in found}
+        return {
+            one: self.killers[keys[one]] for one in found if keys[one] in self.killers
+        }
+
+    def add(self, mutant: Mutant, killer: str | None) -> None:
+        key = digest(mutant.file, mutant.mutation.text)
+        self.file.write(json.dumps([key, killer]) + "\n")
+
+
+def fingerprint_of(root: Path, code: str) -> str:
+    """Return a digest of all that a verdict on the mutants of a step depends on."""
+    folders = [root / folder(code), root / "steps", root / "django_site"]
+    files = sorted({file for folder in folders for file in folder.rglob("*.py")})
+    pins = root / ".ci" / "pins.txt"
+    return digest(*(file.read_text() for file in [*files, pins]))
+
+
+def digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
 class Verdict(NamedTuple):
     """What became of the mutants of a step."""
 
@@ -185,23 +268,31 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
     Raise ValueError if the suites are not even green on the code as it is.
     """
     before: dict[Mutant, str | None] = {}
+    if earlier := [code for code in codes(root) if code < chosen[0]]:
+        before = Memory(root, earlier[-1]).known(mutants(root, earlier[-1]))
     for code in chosen:
         came = graded(root, code, None, so_far(root, code))
         if not came or any(outcome.colour == RED for outcome in came.values()):
             raise ValueError(f"{folder(code)} does not pass the suites as it is")
         tests = {NOTHING_STARTS, *(test for test in came if came[test].colour == GREEN)}
-        found = mutants(root, code)
+        found, memory, kills = mutants(root, code), Memory(root, code), Kills()
         killers = {one: before[one] for one in found if before.get(one) in tests}
+        killers |= memory.known(found)
         unknown = [mutant for mutant in found if mutant not in killers]
         reached = reach(root, code)
         task = progress.add_task(folder(code), total=len(unknown))
-        with ThreadPoolExecutor(2 * at_once()) as pool:
+        with memory, ThreadPoolExecutor(2 * at_once()) as pool:
+            for one, test in killers.items():
+                memory.add(one, test)
+                kills.add(one, test)
             futures = {
-                pool.submit(killer, root, code, one, reached): one for one in unknown
+                pool.submit(killer, root, code, one, reached, kills): one
+                for one in unknown
             }
             try:
                 for future in as_completed(futures):
-                    killers[futures[future]] = future.result()
+                    one, killers[one] = futures[future], future.result()
+                    memory.add(one, killers[one])
                     progress.advance(task)
             finally:
                 pool.shutdown(cancel_futures=True)

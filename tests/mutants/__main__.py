@@ -45,15 +45,16 @@ def main() -> int:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     ]
+    verdicts, wrong = [], False
     with Progress(*columns, console=console, transient=True) as progress:
-        verdicts = [*judged(ROOT, sorted(chosen), progress)]
+        for verdict in judged(ROOT, sorted(chosen), progress):
+            verdicts.append(verdict)
+            for complaint in complaints(verdict, survivors(ROOT)):
+                wrong = True
+                console.print(folder(verdict.code), complaint, markup=False)
     console.print(table(verdicts))
-    wrong = [
-        f"{folder(verdict.code)} {complaint}"
-        for verdict in verdicts
-        for complaint in complaints(verdict, survivors(ROOT))
-    ]
-    print(*wrong or ["Every survivor is explained."], sep="\n")
+    if not wrong:
+        print("Every survivor is explained.")
     return 1 if wrong else 0
 
 

@@ -23,7 +23,7 @@ peers:
 
 examples:
   make bench                                      everything, about 40 minutes
-  make bench ARGS="--quick"                       a first impression, 3 minutes
+  make bench ARGS="--quick"                       a first impression, 7 minutes
   make bench ARGS="--only final how-to"           all measures of two peers
   make bench ARGS="--only burst final channels"   one measure; beginnings will do
   make bench ARGS="--add --only node latency"     that again, and keep the rest

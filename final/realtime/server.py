@@ -43,8 +43,8 @@ SILENCE = 2  # heartbeats without an answer, until a client is taken for gone
 class Connection(ServerConnection):
     """A connection, which is a stranger until its user is known."""
 
-    received = 0  # bytes since the last heart beat
-    silence = 0  # heart beats
+    received = 0  # bytes since the last heartbeat
+    silence = 0  # heartbeats
     live = False  # until it has been told what it missed
     deadline: asyncio.Timeout | None = None
     session: asyncio.Timeout  # ends when the user has to log in again

@@ -53,7 +53,7 @@ async def test_ready_for_nobody_else(connect, join, change, alice, book):
 
 
 async def test_heartbeat(start_server, connect, join, alice):
-    """Server lets everyone who is registered hear its heart beat."""
+    """Server lets everyone who is registered hear its heartbeat."""
     server = await start_server(HEARTBEAT=0.01)
     silent, client = await connect(server), await join(alice, server)
     await client.hears_heartbeats(3)

@@ -103,7 +103,7 @@ async def test_too_many(connect, join, limits, alice, bob):
     third = await connect()
     await third.sends(get_token(alice), "a valid token of alice")
     await third.is_closed(1013, "too many connections")
-    await join(bob)
+    await (await join(bob)).is_told("ready")
     await first.leaves()
     await first.server.has_registered(2)
     await join(alice)

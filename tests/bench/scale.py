@@ -193,7 +193,7 @@ def limits(measured: Measured, assumed: Assumed, free: float) -> list[Limit]:
         Limit(
             "the database",
             assumed.queries / queries,
-            "a longer REALTIME_CHECK_PERIOD; replicas of the database",
+            "clients that stay longer; replicas of the database",
         ),
         Limit(
             "one Redis",

@@ -9,23 +9,14 @@ from redis.exceptions import NoPermissionError
 from tests.browsing import Browser
 from tests.faults.clients import Connect
 from tests.faults.lab import Lab
-from tests.live import PASSWORD
+from tests.live import PASSWORD, ROOT
 from tests.real_redis import RealRedis
 
-COMMANDS = "-@all +select"
+README = (ROOT / "final" / "README.md").read_text()
+BLOCKS = re.findall(r"```redis\n(.*?)```", README, re.DOTALL)
 RULES = {
-    "StreamBus": [
-        f"ACL SETUSER django reset on >secret-of-django ~events resetchannels "
-        f"{COMMANDS} +xadd +xrevrange",
-        f"ACL SETUSER server reset on >secret-of-server ~events resetchannels "
-        f"{COMMANDS} +xadd +xrevrange +xrange +xread",
-    ],
-    "PubSubBus": [
-        f"ACL SETUSER django reset on >secret-of-django resetchannels "
-        f"&events &notices {COMMANDS} +publish",
-        f"ACL SETUSER server reset on >secret-of-server resetchannels "
-        f"&events &notices {COMMANDS} +subscribe +ping",
-    ],
+    bus: rules.splitlines()
+    for bus, rules in zip(["StreamBus", "PubSubBus"], BLOCKS, strict=True)
 }
 BUSES = {
     "StreamBus": "realtime.streams.StreamBus",

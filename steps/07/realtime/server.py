@@ -30,7 +30,7 @@ HEARTBEAT = 20  # seconds
 class Connection(ServerConnection):
     """A connection, which is a stranger until its user is known."""
 
-    received = 0  # bytes since the last heart beat
+    received = 0  # bytes since the last heartbeat
     deadline: asyncio.Timeout | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:

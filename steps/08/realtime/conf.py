@@ -37,7 +37,7 @@ class Conf:
 
     # What connections may cost
     max_message_size: int = 4_096  # from a client; a token has about 50
-    max_input: int = 16_384  # from a client, between two heart beats
+    max_input: int = 16_384  # from a client, between two heartbeats
     max_unread: int = 1_048_576  # to a client, of what it has not read yet
     shutdown_time: float = 2  # to say goodbye to everybody
     log_interval: float = 10  # between two warnings of a kind

@@ -37,7 +37,7 @@ HEARTBEAT = 20  # seconds
 class Connection(ServerConnection):
     """A connection, which is a stranger until its user is known."""
 
-    received = 0  # bytes since the last heart beat
+    received = 0  # bytes since the last heartbeat
     live = False  # until it has been told what it missed
     deadline: asyncio.Timeout | None = None
     session: asyncio.Timeout  # ends when the user has to log in again

@@ -4,7 +4,9 @@
  *     document.addEventListener("realtime:event", ({ detail }) => {
  *       console.log(detail.object, detail.message);
  *     });
- *     document.addEventListener("realtime:resync", () => location.reload());
+ *     document.addEventListener("realtime:resync", () => {
+ *       setTimeout(() => location.reload(), 10_000 * Math.random()); // not all at once
+ *     });
  *
  * Style sheets may read the state: `[data-realtime="waiting"] .offline { … }`.
  */

@@ -99,8 +99,18 @@ def nodes(node: Any, whole: Whole) -> Iterator[tuple[cst.CSTNode, Whole]]:
             match node, part:
                 case _, cst.Annotation():
                     continue  # nothing looks at it when the code runs
+                case _, cst.SimpleStatementLine([cst.AnnAssign(value=None)]):
+                    continue  # nothing happens there
+                case _, cst.SimpleStatementLine(
+                    [cst.Assign(value=cst.Call(cst.Name("TypeVar")))]
+                ):
+                    continue  # only type checkers look at it
                 case _, cst.SimpleStatementLine([cst.Expr(cst.SimpleString())]):
                     continue  # a docstring
+                case cst.Call() as call, cst.Arg(text) if says(call) and is_text(text):
+                    continue  # that it is said matters; how, is a matter of taste
+                case cst.Raise(), cst.Call(args=[cst.Arg(text)]) if is_text(text):
+                    continue  # the same
                 case cst.Module(), cst.SimpleStatementLine(
                     [cst.Import() | cst.ImportFrom()]
                 ):
@@ -108,6 +118,19 @@ def nodes(node: Any, whole: Whole) -> Iterator[tuple[cst.CSTNode, Whole]]:
                 case _, cst.CSTNode():
                     place = Place(node, field.name, index)
                     yield from nodes(part, partial(put, whole, place))
+
+
+def says(call: cst.Call) -> bool:
+    """Tell whether a call writes to the log."""
+    match call.func:
+        case cst.Attribute(value=cst.Name("logger")) | cst.Name("warn"):
+            return True
+    return False
+
+
+def is_text(node: cst.CSTNode) -> bool:
+    texts = cst.SimpleString, cst.FormattedString, cst.ConcatenatedString
+    return isinstance(node, texts)
 
 
 class Place(NamedTuple):

@@ -1,5 +1,6 @@
 """Mutants are made and judged well, and tests/mutants.toml tells the truth of them."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -46,16 +47,40 @@ def test_mutation(before, after):
 
 
 @pytest.mark.parametrize(
-    "text", ['"""A docstring."""\n', "import os\n", "from os import path\n"]
+    "text",
+    [
+        '"""A docstring."""\n',
+        "import os\n",
+        "from os import path\n",
+        "class X:\n    x: int\n",
+        'T = TypeVar("T")\n',
+    ],
 )
 def test_no_mutation(text):
     """What no test could miss, or none could notice, is not changed."""
     assert () == mutations(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'logger.warning("Redis fails")\n',
+        'warn(logger, f"{reason} fails")\n',
+        'raise ValueError("Too large")\n',
+    ],
+)
+def test_wording(text):
+    """What is said matters, but not in which words."""
+    quoted = re.findall('".*"', text)
+    changed = [mutation.text for mutation in mutations(text)]
+    assert changed
+    assert [] == [text for text in changed if '"' in text and quoted[0] not in text]
+
+
 def test_annotation():
     """An annotation is not changed."""
-    assert ["pass\n"] == [mutation.text for mutation in mutations('x: "int"\n')]
+    changed = [mutation.text for mutation in mutations('x: "int" = 1\n')]
+    assert {"pass\n", 'x: "int" = None\n', 'x: "int" = 2\n'} == {*changed}
 
 
 def test_difference():

@@ -158,7 +158,7 @@ def test_other_paths(deployment: Deployment, folder: str, path: str) -> None:
 
 
 def test_silence(deployment: Deployment) -> None:
-    """A connection on which nothing happens outlives nginx' patience: a heartbeats."""
+    """A connection on which nothing happens outlives nginx' patience: a heart beats."""
     with deployment.connected() as websocket:
         start = time.monotonic()
         while time.monotonic() < start + 2.5 * IDLE:

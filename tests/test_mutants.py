@@ -164,6 +164,14 @@ def test_goes_on(judged):
     assert (0, []) == (after.run, runs)
 
 
+def test_goes_on_with_the_next_step(judged):
+    """What was killed in a step is known in the next one, even in another run."""
+    outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
+    judged(step_01=outcomes)
+    _, runs = judged(step_02=outcomes)
+    assert [("02", OTHER)] == runs
+
+
 def test_kept_at_once(monkeypatch, tmp_path):
     """What is found is kept at once: a run may be interrupted."""
     monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")

@@ -135,7 +135,7 @@ def on_redis(command: list[str], subject: Model, messages: list[str]) -> Publish
             [frames.dated(data, sent) for data in islice(waiting, count)]
         )
         for _ in range(count):
-            connection.read_response()
+            connection.read_response(timeout=None)  # a busy machine takes its time
 
     return publish
 

@@ -8,11 +8,15 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache, partial
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 import libcst as cst
-from mutmut.mutation.mutators import mutation_operators
+from mutmut.mutation.mutators import (
+    mutation_operators,
+    operator_arg_removal,
+    operator_string,
+)
 
 
 def forget(statement: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
@@ -42,10 +46,33 @@ def change_text(text: cst.FormattedStringText) -> Iterator[cst.CSTNode]:
     yield text.with_changes(value=f"XX{text.value}")
 
 
+def change_argument(call: cst.Call) -> Iterator[cst.CSTNode]:
+    """Leave out an argument that has a name, or stars, and make another one None."""
+    for index, argument in enumerate(call.args):
+        before, after = call.args[:index], call.args[index + 1 :]
+        nothing = cst.Name("None")
+        if argument.keyword or argument.star:
+            yield call.with_changes(args=[*before, *after])
+        elif not argument.value.deep_equals(nothing):
+            changed = argument.with_changes(value=nothing)
+            yield call.with_changes(args=[*before, changed, *after])
+
+
+def change_string(string: cst.BaseString) -> Iterator[cst.CSTNode]:
+    """Change a string in the first way that mutmut knows."""
+    yield from islice(operator_string(string), 1)
+
+
 Operator = tuple[type[cst.CSTNode], Callable[[Any], Iterable[cst.CSTNode]]]
 
+# More ways to change the same thing wouldn't tell more: an argument that is missing
+# makes any test fail, and what notices another text notices its capitals.
+TOLD_ALREADY = [operator_arg_removal, operator_string]
+
 OPERATORS: list[Operator] = [
-    *mutation_operators,
+    *[operator for operator in mutation_operators if operator[1] not in TOLD_ALREADY],
+    (cst.Call, change_argument),
+    (cst.BaseString, change_string),
     (cst.SimpleStatementLine, forget),
     (cst.If, forget_case),
     (cst.FunctionDef, forget_decorator),

@@ -33,6 +33,9 @@ SURVIVORS = mutants.survivors(ROOT)
         ("answer = 42\n", "pass\n"),
         ("answer = 42\n", "answer = 43\n"),
         ("f(x, y)\n", "f(x, None)\n"),
+        ("f(x, y=1)\n", "f(x, )\n"),
+        ("f(*x)\n", "f()\n"),
+        ('text = "Hello!"\n', 'text = "XXHello!XX"\n'),
         ("if x is None:\n    return\n", "if x is not None:\n    return\n"),
         ("if x is None:\n    return\n", "pass\n"),
         ("@one\n@two\ndef f(): pass\n", "@two\ndef f(): pass\n"),
@@ -59,6 +62,20 @@ def test_mutation(before, after):
 def test_no_mutation(text):
     """What no test could miss, or none could notice, is not changed."""
     assert () == mutations(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("f(x, y)\n", "f(x)\n"),
+        ("f(x, y=1)\n", "f(x, y=None)\n"),
+        ("f(None)\n", "f(None)\n"),
+        ('text = "Hello!"\n', 'text = "HELLO!"\n'),
+    ],
+)
+def test_one_of_a_kind(before, after):
+    """What another change tells as well is not tried."""
+    assert after not in [mutation.text for mutation in mutations(before)]
 
 
 @pytest.mark.parametrize(
@@ -99,23 +116,30 @@ ONE, OTHER = (
 
 
 @pytest.fixture
-def judged(monkeypatch, tmp_path):
+def tried():
+    """The tests that are tried on mutants, for each run."""
+    return []
+
+
+@pytest.fixture
+def judged(monkeypatch, tmp_path, tried):
     """A function that judges two mutants in each step, with these outcomes."""
 
     def judged(**outcomes):
         def graded(root, code, mutant, tests):
             runs.append((code, mutant))
+            tried.append(tests)
             return outcomes[f"step_{code}"].get(mutant, {})
 
         runs = []
-        monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")
         monkeypatch.setattr(mutants, "graded", graded)
-        monkeypatch.setattr(mutants, "reach", lambda root, code: {})
-        monkeypatch.setattr(mutants, "mutants", lambda root, code: [ONE, OTHER])
         chosen = [name.removeprefix("step_") for name in outcomes]
         verdicts = [*mutants.judged(ROOT, chosen, Progress(disable=True))]
         return verdicts, [run for run in runs if run[1]]
 
+    monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(mutants, "reach", lambda root, code: {})
+    monkeypatch.setattr(mutants, "mutants", lambda root, code: [ONE, OTHER])
     return judged
 
 
@@ -175,13 +199,13 @@ def test_goes_on_with_the_next_step(judged):
 def test_kept_at_once(monkeypatch, tmp_path):
     """What is found is kept at once: a run may be interrupted."""
     monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")
-    with Memory(ROOT, "01") as memory:
+    with Memory(ROOT, "01") as memory, Memory(ROOT, "01") as another:
         memory.add(ONE, "test_x")
-        assert {ONE: "test_x"} == Memory(ROOT, "01").known([ONE, OTHER])
+        assert {ONE: "test_x"} == another.known([ONE, OTHER])
 
 
 def test_starts_anew(judged, monkeypatch):
-    """What was found is forgotten when anything changes on which it depends."""
+    """What was found doesn't hold when anything changes on which it depends."""
     outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
     judged(step_01=outcomes)
     monkeypatch.setattr(mutants, "fingerprint_of", lambda root, code: "another")
@@ -189,13 +213,40 @@ def test_starts_anew(judged, monkeypatch):
     assert {("01", ONE), ("01", OTHER)} == set(runs)
 
 
-@pytest.mark.parametrize("file", ["steps/01/realtime/server.py", "steps/grading.py"])
+def test_the_same_first(judged, tried, monkeypatch):
+    """The test that killed a mutant comes first when it is judged again."""
+    outcomes = {None: AS_IT_IS, ONE: KILLED_BY_Y, OTHER: AS_IT_IS}
+    judged(step_01=outcomes)
+    assert ["test_y"] not in tried
+    monkeypatch.setattr(mutants, "fingerprint_of", lambda root, code: "another")
+    judged(step_01=outcomes)
+    assert ["test_y"] in tried
+
+
+def test_the_same_first_in_the_next_step(judged, tried, monkeypatch):
+    """It comes first, too, if another part of the file is new in the next step."""
+    judged(step_01={None: AS_IT_IS, ONE: KILLED_BY_Y, OTHER: KILLED_BY_Y})
+    new = ONE._replace(mutation=ONE.mutation._replace(text="another"))
+    found = {"01": [ONE, OTHER], "02": [new]}
+    monkeypatch.setattr(mutants, "mutants", lambda root, code: found[code])
+    judged(step_02={None: AS_IT_IS, new: KILLED_BY_Y})
+    assert [["test_y"]] == tried[-1:]
+
+
+PINS = ".ci/pins.txt"
+
+
+@pytest.mark.parametrize(
+    "file", ["steps/01/realtime/server.py", "steps/grading.py", PINS]
+)
 def test_fingerprint(tmp_path, file):
     """Verdicts depend on the code, on the suites, and on what they stand on."""
-    for name in ["steps/01/realtime/server.py", "steps/grading.py", ".ci/pins.txt"]:
+    later = "steps/02/test_later.py"
+    for name in ["steps/01/realtime/server.py", "steps/grading.py", PINS, later]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     before = mutants.fingerprint_of(tmp_path, "01")
+    (tmp_path / later).write_text("after")
     assert before == mutants.fingerprint_of(tmp_path, "01")
     (tmp_path / file).write_text("after")
     assert before != mutants.fingerprint_of(tmp_path, "01")
@@ -237,15 +288,17 @@ def test_near(monkeypatch, red_is_near):
     assert [["test_x"], *([] if red_is_near else [["steps/01"]])] == runs
 
 
-def test_nearest_first():
-    """Those tests come first that killed a mutant near by, in the same file."""
-    far = ONE._replace(mutation=ONE.mutation._replace(line=9))
+def test_likeliest_first():
+    """The test comes first that killed the same mutant, then those that killed near."""
+    far = OTHER._replace(mutation=OTHER.mutation._replace(line=9))
+    same = ONE._replace(mutation=ONE.mutation._replace(line=99))
     kills = Kills()
-    kills.add(ONE._replace(file="another"), "test_elsewhere")
+    kills.add(OTHER._replace(file="another"), "test_elsewhere")
     kills.add(far, "test_far")
-    kills.add(ONE, "test_close")
-    tests = ["test_elsewhere", "test_far", "test_close"]
-    assert tests[::-1] == kills.nearest_first(ONE, tests)
+    kills.add(OTHER, "test_close")
+    kills.add(same, "test_same")
+    tests = ["test_elsewhere", "test_far", "test_close", "test_same"]
+    assert tests[::-1] == kills.likeliest_first(ONE, tests)
 
 
 def complaints(since, until=None, **killers):

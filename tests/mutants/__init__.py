@@ -7,17 +7,18 @@ matters; tests/mutants.toml lists those survivors, each with the reason.
 
 A mutant that was killed in one step is not run again in the next one, as long as the
 file is the same, and the test that killed it has not been outgrown. The tests that run
-the line that changes come first, and among them those that killed a mutant near by: one
-of them is likely to fail.
+the line that changes come first, and among them the one that killed the same mutant
+before, in this step or in the last one, and those that killed a mutant near by: one of
+them is likely to fail.
 
-It takes hours. What is found is kept in .mutants_cache/ as long as nothing changes, so
-a run that was interrupted goes on where it was.
+It takes hours. What is found is kept in .mutants_cache/, and holds as long as nothing
+changes on which it depends, so a run that was interrupted goes on where it was.
 """
 
 import hashlib
-import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -137,14 +138,15 @@ class Kills:
     """The tests that have killed mutants so far, and where."""
 
     def __init__(self) -> None:
+        self.same: dict[tuple[str, str, str], str] = {}
         self.lines: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
 
-    def add(self, mutant: Mutant, test: str | None) -> None:
-        if test is not None:
-            self.lines[test, mutant.file].append(mutant.mutation.line)
+    def add(self, mutant: Mutant, test: str) -> None:
+        self.same[mutant.change] = test
+        self.lines[test, mutant.file].append(mutant.mutation.line)
 
-    def nearest_first(self, mutant: Mutant, tests: list[str]) -> list[str]:
-        """Return tests, those first that killed a mutant near this one."""
+    def likeliest_first(self, mutant: Mutant, tests: list[str]) -> list[str]:
+        """Return tests, those first that killed this mutant, or one near it."""
 
         def distance(test: str) -> float:
             lines = self.lines.get((test, mutant.file), [])
@@ -152,7 +154,10 @@ class Kills:
                 (abs(mutant.mutation.line - line) for line in lines), default=inf
             )
 
-        return sorted(tests, key=distance)
+        nearest = sorted(tests, key=distance)
+        if (same := self.same.get(mutant.change)) is None:
+            return nearest
+        return [same, *(test for test in nearest if test != same)]
 
 
 def killer(
@@ -161,7 +166,7 @@ def killer(
     """Return the test that a mutant fails, or None if it survives them all."""
     lines = reach.get(mutant.file, {})
     line = max((line for line in lines if line <= mutant.mutation.line), default=0)
-    near = kills.nearest_first(mutant, [test for test in lines.get(line, []) if test])
+    near = kills.likeliest_first(mutant, [test for test in lines.get(line, []) if test])
     for tests in [near, so_far(root, code)] if near else [so_far(root, code)]:
         came = graded(root, code, mutant, tests)
         if not came:
@@ -196,48 +201,63 @@ def graded(
 
 
 class Memory:
-    """What is known of the mutants of a step, as long as nothing changes.
-
-    A line of its file tells one verdict. The first line tells what it holds for.
-    """
+    """What was found of the mutants of a step, and what it depends on."""
 
     def __init__(self, root: Path, code: str) -> None:
-        self.path = CACHE / f"{code}.jsonl"
-        self.killers: dict[str, str | None] = {}
-        fingerprint = fingerprint_of(root, code)
-        if self.path.exists():
-            first, *others = map(json.loads, self.path.read_text().splitlines())
-            if first == fingerprint:
-                self.killers.update(others)
-        if not self.killers:
-            CACHE.mkdir(exist_ok=True)
-            self.path.write_text(json.dumps(fingerprint) + "\n")
+        self.code = code
+        self.fingerprint = fingerprint_of(root, code)
+        CACHE.mkdir(exist_ok=True)
+        self.database = sqlite3.connect(
+            CACHE / "verdicts.sqlite3", isolation_level=None
+        )
+        self.database.execute(
+            "CREATE TABLE IF NOT EXISTS verdict"
+            " (code, mutant, killer, fingerprint, PRIMARY KEY (code, mutant))"
+        )
 
     def __enter__(self) -> Self:
-        self.file = self.path.open("a", buffering=1)  # each line at once
         return self
 
     def __exit__(self, *args: object) -> None:
-        self.file.close()
+        self.database.close()
 
     def known(self, found: list[Mutant]) -> dict[Mutant, str | None]:
         """Return the killers of those mutants that have been judged."""
+        return self.select(found, holds=True)
+
+    def outdated(self, found: list[Mutant]) -> dict[Mutant, str | None]:
+        """Return the killers of those that were judged before something changed."""
+        return self.select(found, holds=False)
+
+    def select(self, found: list[Mutant], holds: bool) -> dict[Mutant, str | None]:
+        killers = dict(
+            self.database.execute(
+                "SELECT mutant, killer FROM verdict"
+                " WHERE code = ? AND (fingerprint = ?) = ?",
+                (self.code, self.fingerprint, holds),
+            )
+        )
         keys = {one: digest(one.file, one.mutation.text) for one in found}
-        return {
-            one: self.killers[keys[one]] for one in found if keys[one] in self.killers
-        }
+        return {one: killers[keys[one]] for one in found if keys[one] in killers}
 
     def add(self, mutant: Mutant, killer: str | None) -> None:
         key = digest(mutant.file, mutant.mutation.text)
-        self.file.write(json.dumps([key, killer]) + "\n")
+        self.database.execute(
+            "INSERT OR REPLACE INTO verdict VALUES (?, ?, ?, ?)",
+            (self.code, key, killer, self.fingerprint),
+        )
 
 
 def fingerprint_of(root: Path, code: str) -> str:
     """Return a digest of all that a verdict on the mutants of a step depends on."""
     folders = [root / folder(code), root / "steps", root / "django_site"]
-    files = sorted({file for folder in folders for file in folder.rglob("*.py")})
-    pins = root / ".ci" / "pins.txt"
-    return digest(*(file.read_text() for file in [*files, pins]))
+    found = {file.relative_to(root) for each in folders for file in each.rglob("*.py")}
+    # Digits sort before letters: "10" < "final".
+    later = {file for file in found if file.parts[1].isdigit() and file.parts[1] > code}
+    pins = Path(".ci", "pins.txt")
+    return digest(
+        *((root / file).read_text() for file in [*sorted(found - later), pins])
+    )
 
 
 def digest(*texts: str) -> str:
@@ -269,22 +289,24 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
     """
     before: dict[Mutant, str | None] = {}
     if earlier := [code for code in codes(root) if code < chosen[0]]:
-        before = Memory(root, earlier[-1]).known(mutants(root, earlier[-1]))
+        with Memory(root, earlier[-1]) as memory:
+            before = memory.known(mutants(root, earlier[-1]))
     for code in chosen:
         came = graded(root, code, None, so_far(root, code))
         if not came or any(outcome.colour == RED for outcome in came.values()):
             raise ValueError(f"{folder(code)} does not pass the suites as it is")
         tests = {NOTHING_STARTS, *(test for test in came if came[test].colour == GREEN)}
-        found, memory, kills = mutants(root, code), Memory(root, code), Kills()
-        killers = {one: before[one] for one in found if before.get(one) in tests}
-        killers |= memory.known(found)
-        unknown = [mutant for mutant in found if mutant not in killers]
-        reached = reach(root, code)
-        task = progress.add_task(folder(code), total=len(unknown))
-        with memory, ThreadPoolExecutor(2 * at_once()) as pool:
+        found, reached, kills = mutants(root, code), reach(root, code), Kills()
+        with Memory(root, code) as memory, ThreadPoolExecutor(2 * at_once()) as pool:
+            killers = {one: before[one] for one in found if before.get(one) in tests}
+            killers |= memory.known(found)
+            for one, test in (before | memory.outdated(found) | killers).items():
+                if test in tests and test != NOTHING_STARTS:
+                    kills.add(one, test)
             for one, test in killers.items():
                 memory.add(one, test)
-                kills.add(one, test)
+            unknown = [mutant for mutant in found if mutant not in killers]
+            task = progress.add_task(folder(code), total=len(unknown))
             futures = {
                 pool.submit(killer, root, code, one, reached, kills): one
                 for one in unknown

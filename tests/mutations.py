@@ -58,7 +58,7 @@ def change_argument(call: cst.Call) -> Iterator[cst.CSTNode]:
             yield call.with_changes(args=[*before, changed, *after])
 
 
-def change_string(string: cst.BaseString) -> Iterator[cst.CSTNode]:
+def change_string(string: cst.SimpleString) -> Iterator[cst.CSTNode]:
     """Change a string in the first way that mutmut knows."""
     yield from islice(operator_string(string), 1)
 
@@ -72,7 +72,7 @@ TOLD_ALREADY = [operator_arg_removal, operator_string]
 OPERATORS: list[Operator] = [
     *[operator for operator in mutation_operators if operator[1] not in TOLD_ALREADY],
     (cst.Call, change_argument),
-    (cst.BaseString, change_string),
+    (cst.SimpleString, change_string),
     (cst.SimpleStatementLine, forget),
     (cst.If, forget_case),
     (cst.FunctionDef, forget_decorator),

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from tests.bench import frames
-from tests.bench.generator import latencies
+from tests.bench.generator import TIME, arrival, latencies
 from tests.bench.processes import Helper, generator
 
 EVENT_SIZE = 100
@@ -128,6 +128,12 @@ async def test_its_own_delay(stage: Stage) -> None:
     result = await stage.collect(send)
     assert 2 == result["received"]
     assert result["max"] < pause / 2
+
+
+def test_arrival() -> None:
+    """Bytes arrive when the kernel says so, or now if it says nothing."""
+    assert 7_000_000_009 == arrival([(0, 0, TIME.pack(7, 9))])
+    assert time.time_ns() <= arrival([]) <= time.time_ns()
 
 
 @pytest.mark.parametrize(

@@ -284,8 +284,9 @@ def test_near(monkeypatch, red_is_near):
 
     monkeypatch.setattr(mutants, "graded", graded)
     reach = {"realtime/server.py": {1: ["test_x"], 2: ["test_y"]}}
-    assert "test_y" == mutants.killer(ROOT, "01", ONE, reach, Kills())
-    assert [["test_x"], *([] if red_is_near else [["steps/01"]])] == runs
+    tests = ["test_y", "test_x", "test_z"]
+    assert "test_y" == mutants.killer(ROOT, "01", ONE, tests, reach, Kills())
+    assert [["test_x"], *([] if red_is_near else [["test_y", "test_z"]])] == runs
 
 
 def test_likeliest_first():
@@ -371,7 +372,8 @@ def test_sample_survives(all_mutants):
     survivor = SURVIVORS[0]
     step = survivor.since
     [mutant] = [one for one in all_mutants[step] if one.change == survivor.change]
-    assert mutants.killer(ROOT, step, mutant, {}, Kills()) is None
+    suites = mutants.so_far(ROOT, step)
+    assert mutants.killer(ROOT, step, mutant, suites, {}, Kills()) is None
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -384,9 +386,10 @@ def test_sample_is_killed(step, all_mutants):
         for mutant in all_mutants[step]
         if mutant not in known and mutant.change not in survivors
     ]
-    sample = new[:: len(new) // 2 + 1]
+    sample, suites = new[:: len(new) // 2 + 1], mutants.so_far(ROOT, step)
     with ThreadPoolExecutor(at_once()) as pool:
         killers = pool.map(
-            lambda mutant: mutants.killer(ROOT, step, mutant, {}, Kills()), sample
+            lambda mutant: mutants.killer(ROOT, step, mutant, suites, {}, Kills()),
+            sample,
         )
     assert [] == [one for one, test in zip(sample, killers, strict=True) if not test]

@@ -24,7 +24,7 @@ import sys
 import tempfile
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from math import inf
 from pathlib import Path
@@ -161,14 +161,21 @@ class Kills:
 
 
 def killer(
-    root: Path, code: str, mutant: Mutant, reach: Reach, kills: Kills
+    root: Path,
+    code: str,
+    mutant: Mutant,
+    tests: Sequence[str],
+    reach: Reach,
+    kills: Kills,
 ) -> str | None:
-    """Return the test that a mutant fails, or None if it survives them all."""
+    """Return which of some tests a mutant fails, or None if it survives them all."""
     lines = reach.get(mutant.file, {})
     line = max((line for line in lines if line <= mutant.mutation.line), default=0)
-    near = kills.likeliest_first(mutant, [test for test in lines.get(line, []) if test])
-    for tests in [near, so_far(root, code)] if near else [so_far(root, code)]:
-        came = graded(root, code, mutant, tests)
+    reaching = [test for test in lines.get(line, []) if test in tests]
+    near = kills.likeliest_first(mutant, reaching)
+    others = [test for test in tests if test not in near]
+    for chosen in filter(None, [near, others]):
+        came = graded(root, code, mutant, chosen)
         if not came:
             return NOTHING_STARTS
         if red := [test for test in came if came[test].colour == RED]:
@@ -295,20 +302,24 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
         came = graded(root, code, None, so_far(root, code))
         if not came or any(outcome.colour == RED for outcome in came.values()):
             raise ValueError(f"{folder(code)} does not pass the suites as it is")
-        tests = {NOTHING_STARTS, *(test for test in came if came[test].colour == GREEN)}
+        tests = [test for test in came if came[test].colour == GREEN]
         found, reached, kills = mutants(root, code), reach(root, code), Kills()
         with Memory(root, code) as memory, ThreadPoolExecutor(2 * at_once()) as pool:
-            killers = {one: before[one] for one in found if before.get(one) in tests}
+            killers = {
+                one: before[one]
+                for one in found
+                if before.get(one) in [*tests, NOTHING_STARTS]
+            }
             killers |= memory.known(found)
             for one, test in (before | memory.outdated(found) | killers).items():
-                if test in tests and test != NOTHING_STARTS:
+                if test in tests:
                     kills.add(one, test)
             for one, test in killers.items():
                 memory.add(one, test)
             unknown = [mutant for mutant in found if mutant not in killers]
             task = progress.add_task(folder(code), total=len(unknown))
             futures = {
-                pool.submit(killer, root, code, one, reached, kills): one
+                pool.submit(killer, root, code, one, tests, reached, kills): one
                 for one in unknown
             }
             try:

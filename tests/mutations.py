@@ -53,7 +53,7 @@ def change_argument(call: cst.Call) -> Iterator[cst.CSTNode]:
         nothing = cst.Name("None")
         if argument.keyword or argument.star:
             yield call.with_changes(args=[*before, *after])
-        elif not argument.value.deep_equals(nothing):
+        elif not argument.value.deep_equals(nothing) and not is_wording(call, argument):
             changed = argument.with_changes(value=nothing)
             yield call.with_changes(args=[*before, changed, *after])
 
@@ -134,7 +134,9 @@ def nodes(node: Any, whole: Whole) -> Iterator[tuple[cst.CSTNode, Whole]]:
                     continue  # only type checkers look at it
                 case _, cst.SimpleStatementLine([cst.Expr(cst.SimpleString())]):
                     continue  # a docstring
-                case cst.Call() as call, cst.Arg(text) if says(call) and is_text(text):
+                case cst.Call() as call, cst.Arg() as argument if is_wording(
+                    call, argument
+                ):
                     continue  # that it is said matters; how, is a matter of taste
                 case cst.Raise(), cst.Call(args=[cst.Arg(text)]) if is_text(text):
                     continue  # the same
@@ -147,11 +149,11 @@ def nodes(node: Any, whole: Whole) -> Iterator[tuple[cst.CSTNode, Whole]]:
                     yield from nodes(part, partial(put, whole, place))
 
 
-def says(call: cst.Call) -> bool:
-    """Tell whether a call writes to the log."""
+def is_wording(call: cst.Call, argument: cst.Arg) -> bool:
+    """Tell whether an argument is a text that is written to the log."""
     match call.func:
         case cst.Attribute(value=cst.Name("logger")) | cst.Name("warn"):
-            return True
+            return is_text(argument.value)
     return False
 
 

@@ -91,7 +91,7 @@ def test_wording(text):
     quoted = re.findall('".*"', text)
     changed = [mutation.text for mutation in mutations(text)]
     assert changed
-    assert [] == [text for text in changed if '"' in text and quoted[0] not in text]
+    assert [] == [one for one in changed if one != "pass\n" and quoted[0] not in one]
 
 
 def test_annotation():

@@ -98,11 +98,12 @@ def mutations(text: str) -> tuple[Mutation, ...]:
     """Return all small changes of the text of a module, each once."""
     module = cst.parse_module(text)
     changed = {
-        whole(replacement).code: None
+        code: None
         for node, whole in nodes(module, partial(cst.ensure_type, nodetype=cst.Module))
         for kind, operator in OPERATORS
         if isinstance(node, kind)
         for replacement in operator(node)
+        if (code := whole(replacement).code) != text
     }
     return tuple(
         Mutation(*difference(text, after), after, first_difference(text, after))

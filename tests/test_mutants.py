@@ -57,6 +57,7 @@ def test_mutation(before, after):
         "from os import path\n",
         "class X:\n    x: int\n",
         'T = TypeVar("T")\n',
+        "pass\n",
     ],
 )
 def test_no_mutation(text):

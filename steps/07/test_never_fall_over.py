@@ -85,13 +85,14 @@ async def test_no_token(connect, limits):
 async def test_strangers(channel, connect, join, limits, alice, event):
     """However many connect and say nothing, those who have a token get in."""
     limits(MAX_STRANGERS=3)
-    idle = [await connect() for _ in range(5)]
+    earlier = [await connect() for _ in range(5)]
     client = await join(alice)
+    later = [await connect() for _ in range(3)]
     channel.publishes(json.dumps(event).encode())
     await client.hears_of("Emma")
-    for pushed_out in idle[:3]:
+    for pushed_out in earlier:
         await pushed_out.is_closed(1006)
-    for silent in idle[3:]:
+    for silent in later:
         await silent.hears_nothing_more()
 
 
@@ -109,7 +110,7 @@ async def test_too_many(connect, join, limits, alice, bob):
     await join(alice)
 
 
-async def test_origins(connect, limits, story):
+async def test_origins(connect, limits, server_log, story):
     """Server talks to the pages of the sites that it knows."""
     limits(ORIGINS=["https://shop.example"])
     client = await connect(origin="https://shop.example")
@@ -117,6 +118,8 @@ async def test_origins(connect, limits, story):
         async with open_websocket(client.server.url, origin="https://evil.example"):
             raise Unmet("the page of another site to be refused", "no refusal", story)
     assert 403 == refusal.value.response.status_code
+    await client.server.stop()
+    server_log.tells_of_no_error()
 
 
 async def test_secrets(connect, django_log, alice, story):
@@ -190,9 +193,9 @@ async def test_chatter(join, alice):
     await client.server.has_registered(0)
 
 
-async def test_flood(start_server, join, limits, alice):
+async def test_flood(start_server, join, limits, server_log, django_log, alice):
     """Server cuts off who says much at once; who says little may do so for long."""
-    limits(MAX_INPUT=300)
+    limits(MAX_INPUT=300, LOG_INTERVAL=0)
     client = await join(alice, await start_server(HEARTBEAT=0.01))
     for _minute in range(5):
         await client.sends("A" * 100, "100 characters")
@@ -200,6 +203,8 @@ async def test_flood(start_server, join, limits, alice):
     await client.hears_nothing_more()
     await client.sends("A" * 300, "300 characters")
     await client.is_closed(1006)
+    django_log.warns(1, "sent too much")
+    server_log.tells_of_no_error()
 
 
 async def test_fragments(connect, story):
@@ -239,6 +244,9 @@ async def test_lost_pongs(join, django_log, alice, story):
     await client.vanishes()
     await client.server.has_registered(0)
     django_log.keeps("socket.send()", "a warning for each answer")
+    logging.getLogger("asyncio").warning("Something else went wrong.")
+    if "Something else" not in django_log.caplog.text:
+        raise Unmet("a log with all else that asyncio says", "one without it", story)
 
 
 async def test_stalled(channel, join, limits, alice, bob, event):
@@ -317,14 +325,15 @@ async def test_large_event(channel, join, limits, alice, event):
 async def test_log_is_quiet(channel, join, django_log, limits, alice, event):
     """Whoever publishes a lot of rubbish doesn't fill the disk with our log."""
     client = await join(alice)
-    for seconds, times in [(0, 1), (60, 9), (0, 1)]:
+    for seconds, times in [(0, 1), (60, 9), (0, 1), (0, 1)]:
         limits(LOG_INTERVAL=seconds)
         for _time in range(times):
             channel.publishes(b"rubbish", "rubbish")
         channel.publishes(json.dumps(event).encode())
         await client.hears_of("Emma")
-    django_log.warns(2, "no event")
-    django_log.warns(1, "9 more")
+    django_log.warns(3, "no event (no JSON).")
+    django_log.warns(1, "(no JSON). (and 9 more before)")
+    assert django_log.lines("WARNING")[-1].endswith("(no JSON).")
 
 
 async def test_channel(join, limits, bus, change, alice, book, event):
@@ -372,8 +381,8 @@ async def test_redis_comes_late(redis, channel, connect, probe, limits, alice, e
     await client.sends(get_token(alice), "a valid token of alice")
     await stranger.sends("not a token")
     await stranger.is_closed(1008, "authentication failed")  # so alice is known, too
-    await probe(client.server, "/healthz", 200)
-    await probe(client.server, "/readyz", 503)
+    await probe(client.server, "/healthz", 200, "alive")
+    await probe(client.server, "/readyz", 503, "Redis is lost")
     await client.hears_nothing_more()
     client.heard()
     redis.returns()
@@ -407,18 +416,41 @@ async def test_redis_is_away_for_long(
         django_log.warns(losses, "Redis is back")
 
 
+async def test_redis_has_peace(
+    redis, link, join, start_server, limits, probe, alice, story
+):
+    """Server asks little of Redis, when nothing happens and when Redis is lost."""
+    limits(LONGEST_WAIT=60)
+    client = await join(alice, await start_server(HEARTBEAT=0.02))
+    await probe(client.server, "/readyz", 200)
+    before = link.requests
+    await client.hears_heartbeats(client.types.count("ping") + 10)
+    if (came := link.requests - before) > 5:
+        raise Unmet("no question, as nothing happens", f"{came} questions", story)
+    redis.stops()
+    await probe(client.server, "/readyz", 503)
+    before = link.connections
+    await client.hears_heartbeats(client.types.count("ping") + 50)
+    if (came := link.connections - before) > 20:
+        raise Unmet("attempts less and less often", f"{came} in a second", story)
+
+
 # When the database fails
 
 
-async def test_database_fails(failing_database, join, connect, probe, alice, bob):
+async def test_database_fails(
+    failing_database, join, connect, limits, probe, django_log, alice, bob
+):
     """A database that fails is no wrong token, and the server survives it."""
+    limits(LOG_INTERVAL=0)
     client = await join(alice)
-    await probe(client.server, "/readyz", 200)
+    await probe(client.server, "/readyz", 200, "ready")
     failing_database.fails()
     late = await connect()
     await late.sends(get_token(bob), "a valid token of bob")
     await late.is_closed(1013, "try again later")
-    await probe(client.server, "/readyz", 503)
+    django_log.warns(1, "The database fails (OperationalError)")
+    await probe(client.server, "/readyz", 503, "the database fails")
     await probe(client.server, "/healthz", 200)
     failing_database.recovers()
     await join(bob)
@@ -497,14 +529,21 @@ async def test_goodbye(connect, join, alice):
     await stranger.is_closed(1012)
 
 
-async def test_goodbye_to_many(connect, limits):
+async def test_goodbye_to_many(connect, limits, story):
     """Server says goodbye to one after the other, so that not all come back at once."""
     limits(SHUTDOWN_TIME=0.5)
     clients = [await connect() for _ in range(20)]
     stopping = asyncio.create_task(clients[0].server.stop())
-    for client in clients:
-        await client.gets("the connection closed with 1012")
+    ends = await asyncio.gather(*map(end, clients))
     await stopping
+    if max(ends) - min(ends) < 0.1:
+        raise Unmet("one goodbye after the other", "all at once", story)
+
+
+async def end(client):
+    """Return when the server says goodbye to a client."""
+    await client.gets("the connection closed with 1012")
+    return asyncio.get_running_loop().time()
 
 
 async def test_goodbye_to_the_stalled(channel, join, limits, alice, bob, event):
@@ -526,7 +565,7 @@ async def test_not_ready_any_more(join, limits, probe, alice, bob, slow_database
     client, stalled = await join(alice), await join(bob)
     await probe(client.server, "/readyz", 200)
     slow_database.holds = ""
-    asking = asyncio.create_task(probe(client.server, "/readyz", 503))
+    asking = asyncio.create_task(probe(client.server, "/readyz", 503, "shutting down"))
     await slow_database.is_asked()
     stalled.stops_reading()  # so the goodbye lasts until the probe is answered
     stopping = asyncio.create_task(client.server.stop())
@@ -608,3 +647,15 @@ async def test_no_admin(python, tmp_path):
     )
     await server.says(r"(Listening on ws://localhost:\d+/)")
     await server.ends_on(signal.SIGTERM)
+
+
+def test_no_settings(settings, story):
+    """Every setting has a default, and no limit is left out by it."""
+    from realtime.conf import Conf
+
+    conf = Conf()
+    unlimited = [name for name, value in vars(conf).items() if value is None]
+    if unlimited != ["origins"]:
+        raise Unmet("a default for all but origins", f"none for {unlimited}", story)
+    assert conf.url.startswith("ws://")
+    assert conf.cache in settings.CACHES

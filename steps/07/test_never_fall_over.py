@@ -409,7 +409,7 @@ async def test_redis_is_away_for_long(
         redis.stops()
         await probe(client.server, "/readyz", 503)
         for _time in range(100):
-            await client.hears_nothing_more()
+            await (await client.websocket.ping())
         redis.returns()
         await channel.reaches(client, event)
         django_log.warns(losses, "Redis is lost (ConnectionError)")

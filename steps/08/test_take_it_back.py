@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -486,7 +487,10 @@ def members(shop):
 
 
 async def test_queries(join, act, about_everybody, notices, members, queries, story):
-    """A check of everybody takes a few queries, however many are connected."""
+    """A check of everybody takes a few queries, however many are connected.
+
+    Then the server rests.
+    """
     crowds = [await asyncio.to_thread(members, number) for number in [3, 2, 20]]
     came = []
     for users in crowds:  # at first, there is also the check of a server that starts
@@ -499,17 +503,29 @@ async def test_queries(join, act, about_everybody, notices, members, queries, st
     _first, few, many = came
     if few != many:
         raise Unmet(f"{few} queries for all", f"{many} queries", story)
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.sleep(0.2)
+    share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+    if share > 0.3:
+        raise Unmet(
+            "a server at rest", f"one that works {share:.0%} of the time", story
+        )
 
 
-async def test_batches(join, act, about_everybody, notices, members, limits):
+async def test_batches(
+    join, act, about_everybody, notices, members, limits, queries, story
+):
     """Many are checked in several batches, which are not too large for a database."""
     limits(CHECK_BATCH=2)
     users = await asyncio.to_thread(members, 5)
     viewers = [Viewer(user, [await join(user)]) for user in users]
     await act("all of them were deactivated", deactivate_all, users)
+    queries.number = 0
     notices.publishes(*about_everybody)
     for viewer in viewers:
         await viewer.is_shut_out()
+    if queries.number < 9:
+        raise Unmet("a few queries for each batch", f"{queries.number} in all", story)
 
 
 async def test_coalesced(
@@ -582,8 +598,11 @@ async def test_redis_stopped(redis, limits, watch, act, bob, carol):
     await other.stays()
 
 
-async def test_database_down(watch, act, failing_database, queries, bob, carol):
+async def test_database_down(
+    watch, act, failing_database, queries, limits, django_log, bob, carol, story
+):
     """While the database is down, everybody stays, and the check is tried again."""
+    limits(LOG_INTERVAL=0)
     viewer, other = await watch(bob), await watch(carol)
 
     def deactivate():
@@ -593,7 +612,11 @@ async def test_database_down(watch, act, failing_database, queries, bob, carol):
 
     await act("bob was deactivated", deactivate)
     try:
+        start = asyncio.get_running_loop().time()
         await queries.reach(4)
+        if asyncio.get_running_loop().time() - start < 0.5:
+            raise Unmet("a pause after each failure", "4 at once", story)
+        django_log.tells("Access cannot be checked (OperationalError)")
         await viewer.stays()
     finally:
         failing_database.recovers()
@@ -601,7 +624,7 @@ async def test_database_down(watch, act, failing_database, queries, bob, carol):
     await other.stays()
 
 
-async def test_backend_fails(watch, act, backend, shop, bob, book):
+async def test_backend_fails(watch, act, backend, shop, django_log, bob, book):
     """If a backend cannot tell what a user may see, they have to log in again."""
     viewer, carol = await watch(bob), await watch(shop.carol)
 
@@ -612,6 +635,8 @@ async def test_backend_fails(watch, act, backend, shop, bob, book):
     backend(confused)
     await act("both joined the buyers", shop.buyers.user_set.add, bob, shop.carol)
     await viewer.is_shut_out()
+    nobody_knows = f"Nobody knows what user {bob.pk} may see."
+    assert nobody_knows in django_log.lines("ERROR")
     await carol.comes_to_see(book)
     await carol.stays()
 

@@ -65,8 +65,8 @@ def change_string(string: cst.SimpleString) -> Iterator[cst.CSTNode]:
 
 Operator = tuple[type[cst.CSTNode], Callable[[Any], Iterable[cst.CSTNode]]]
 
-# More ways to change the same thing wouldn't tell more: an argument that is missing
-# makes any test fail, and what notices another text notices its capitals.
+# More ways to change the same thing wouldn't tell more: a call that lacks an argument
+# fails wherever it is made, and what notices another text notices its capitals.
 TOLD_ALREADY = [operator_arg_removal, operator_string]
 
 OPERATORS: list[Operator] = [

@@ -41,6 +41,8 @@ AUDIENCES = [
     {"book", "order", "author"},
 ]
 
+PATIENCE = 60  # seconds; redis-py gives up after 5, and a busy machine may take longer
+
 Event = dict[str, str | int]
 Publish = Callable[[int], None]  # publishes the next so many of some events
 Prepare = Callable[[Model, list[str]], Publish]
@@ -135,7 +137,7 @@ def on_redis(command: list[str], subject: Model, messages: list[str]) -> Publish
             [frames.dated(data, sent) for data in islice(waiting, count)]
         )
         for _ in range(count):
-            connection.read_response(timeout=None)  # a busy machine takes its time
+            connection.read_response(timeout=PATIENCE)
 
     return publish
 

@@ -144,15 +144,17 @@ def judged(monkeypatch, tmp_path, tried):
     return judged
 
 
-AS_IT_IS = {"test_x": Outcome(GREEN), "test_y": Outcome(GREEN)}
-KILLED_BY_X = {"test_x": Outcome(RED, "because")}
-KILLED_BY_Y = {"test_x": Outcome(GREEN), "test_y": Outcome(RED, "because")}
+X, Y, NEW = "steps/01/test_x", "steps/01/test_y", "steps/02/test_z"
+AS_IT_IS = {X: Outcome(GREEN), Y: Outcome(GREEN)}
+LATER = AS_IT_IS | {NEW: Outcome(GREEN)}
+KILLED_BY_X = {X: Outcome(RED, "because")}
+KILLED_BY_Y = {X: Outcome(GREEN), Y: Outcome(RED, "because")}
 
 
 def test_killers(judged):
     """A mutant is killed by the test that fails, and survives if none does."""
     [verdict], _ = judged(step_01={None: AS_IT_IS, ONE: KILLED_BY_Y, OTHER: AS_IT_IS})
-    assert {ONE: "test_y", OTHER: None} == verdict.killers
+    assert {ONE: Y, OTHER: None} == verdict.killers
     assert [OTHER] == verdict.alive
     assert 50 == verdict.score
 
@@ -163,19 +165,20 @@ def test_nothing_starts(judged):
     assert {ONE: NOTHING_STARTS, OTHER: NOTHING_STARTS} == verdict.killers
 
 
-def test_known(judged):
-    """A mutant that was killed before is not run again, but a survivor is."""
+def test_known(judged, tried):
+    """A mutant that was killed is not run again; a survivor meets what is new."""
     outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
-    verdicts, runs = judged(step_01=outcomes, step_02=outcomes)
+    verdicts, runs = judged(step_01=outcomes, step_02=outcomes | {None: LATER})
     assert verdicts[0].killers == verdicts[1].killers
     assert {("01", ONE), ("01", OTHER), ("02", OTHER)} == set(runs)
+    assert [NEW] == tried[-1]
     assert [2, 1] == [verdict.run for verdict in verdicts]
 
 
 def test_outgrown_killer(judged):
     """A mutant is run again if the test that killed it has been outgrown."""
     before = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: KILLED_BY_Y}
-    later = AS_IT_IS | {"test_x": Outcome(OUTGROWN)}
+    later = AS_IT_IS | {X: Outcome(OUTGROWN)}
     _, runs = judged(step_01=before, step_02={None: later, ONE: KILLED_BY_Y})
     assert {("01", ONE), ("01", OTHER), ("02", ONE)} == set(runs)
 
@@ -193,7 +196,7 @@ def test_goes_on_with_the_next_step(judged):
     """What was killed in a step is known in the next one, even in another run."""
     outcomes = {None: AS_IT_IS, ONE: KILLED_BY_X, OTHER: AS_IT_IS}
     judged(step_01=outcomes)
-    _, runs = judged(step_02=outcomes)
+    _, runs = judged(step_02=outcomes | {None: LATER})
     assert [("02", OTHER)] == runs
 
 
@@ -201,8 +204,8 @@ def test_kept_at_once(monkeypatch, tmp_path):
     """What is found is kept at once: a run may be interrupted."""
     monkeypatch.setattr(mutants, "CACHE", tmp_path / "cache")
     with Memory(ROOT, "01") as memory, Memory(ROOT, "01") as another:
-        memory.add(ONE, "test_x")
-        assert {ONE: "test_x"} == another.known([ONE, OTHER])
+        memory.add(ONE, X)
+        assert {ONE: X} == another.known([ONE, OTHER])
 
 
 def test_starts_anew(judged, monkeypatch):
@@ -218,10 +221,10 @@ def test_the_same_first(judged, tried, monkeypatch):
     """The test that killed a mutant comes first when it is judged again."""
     outcomes = {None: AS_IT_IS, ONE: KILLED_BY_Y, OTHER: AS_IT_IS}
     judged(step_01=outcomes)
-    assert ["test_y"] not in tried
+    assert [Y] not in tried
     monkeypatch.setattr(mutants, "fingerprint_of", lambda root, code: "another")
     judged(step_01=outcomes)
-    assert ["test_y"] in tried
+    assert [Y] in tried
 
 
 def test_the_same_first_in_the_next_step(judged, tried, monkeypatch):
@@ -231,7 +234,7 @@ def test_the_same_first_in_the_next_step(judged, tried, monkeypatch):
     found = {"01": [ONE, OTHER], "02": [new]}
     monkeypatch.setattr(mutants, "mutants", lambda root, code: found[code])
     judged(step_02={None: AS_IT_IS, new: KILLED_BY_Y})
-    assert [["test_y"]] == tried[-1:]
+    assert [[Y]] == tried[-1:]
 
 
 PINS = ".ci/pins.txt"
@@ -280,14 +283,14 @@ def test_near(monkeypatch, red_is_near):
 
     def graded(root, code, mutant, tests):
         runs.append(tests)
-        is_red = red_is_near or tests != ["test_x"]
+        is_red = red_is_near or tests != [X]
         return KILLED_BY_Y if is_red else AS_IT_IS
 
     monkeypatch.setattr(mutants, "graded", graded)
-    reach = {"realtime/server.py": {1: ["test_x"], 2: ["test_y"]}}
-    tests = ["test_y", "test_x", "test_z"]
-    assert "test_y" == mutants.killer(ROOT, "01", ONE, tests, reach, Kills())
-    assert [["test_x"], *([] if red_is_near else [["test_y", "test_z"]])] == runs
+    reach = {"realtime/server.py": {1: [X], 2: [Y]}}
+    tests = [Y, X, "test_z"]
+    assert Y == mutants.killer(ROOT, "01", ONE, tests, reach, Kills())
+    assert [[X], *([] if red_is_near else [[Y, "test_z"]])] == runs
 
 
 def test_likeliest_first():
@@ -313,14 +316,14 @@ def complaints(since, until=None, **killers):
 def test_all_is_well(monkeypatch):
     """A survivor that is explained is fine, if enough others are killed."""
     monkeypatch.setattr(mutants, "ENOUGH", 50)
-    assert [] == complaints("01", one=None, other="test_x")
+    assert [] == complaints("01", one=None, other=X)
 
 
 @pytest.mark.parametrize(("since", "until"), [("02", None), ("00", "01")])
 def test_unexplained_survivor(monkeypatch, since, until):
     """A survivor that nothing explains is told in the words to explain it with."""
     monkeypatch.setattr(mutants, "ENOUGH", 50)
-    [complaint] = complaints(since, until, one=None, other="test_x")
+    [complaint] = complaints(since, until, one=None, other=X)
     lines = [
         "survives, and nothing says why:",
         'file = "realtime/server.py"',
@@ -332,13 +335,13 @@ def test_unexplained_survivor(monkeypatch, since, until):
 
 def test_explained_victim():
     """An explanation of what does not survive any more is told."""
-    [complaint] = complaints("01", one="test_x", other="test_x")
+    [complaint] = complaints("01", one=X, other=X)
     assert "is explained, but doesn't survive any more" in complaint
 
 
 def test_low_score():
     """A step of which too few mutants are killed is told."""
-    *_, complaint = complaints("01", one=None, other="test_x")
+    *_, complaint = complaints("01", one=None, other=X)
     assert "only 50 % of the mutants are killed, not 90 %" == complaint
 
 

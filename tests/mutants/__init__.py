@@ -6,10 +6,11 @@ every test *survives*. Either a test is missing, or the change makes no differen
 matters; tests/mutants.toml lists those survivors, each with the reason.
 
 A mutant that was killed in one step is not run again in the next one, as long as the
-file is the same, and the test that killed it has not been outgrown. The tests that run
-the line that changes come first, and among them the one that killed the same mutant
-before, in this step or in the last one, and those that killed a mutant near by: one of
-them is likely to fail.
+file is the same, and the test that killed it has not been outgrown. What survived in
+one step is run only by the suite that is new in the next one. The tests that run the
+line that changes come first, and among them the one that killed the same mutant before,
+in this step or in the last one, and those that killed a mutant near by: one of them is
+likely to fail.
 
 It takes hours. What is found is kept in .mutants_cache/, and holds as long as nothing
 changes on which it depends, so a run that was interrupted goes on where it was.
@@ -295,14 +296,19 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
     Raise ValueError if the suites are not even green on the code as it is.
     """
     before: dict[Mutant, str | None] = {}
+    suites_before: list[str] = []
     if earlier := [code for code in codes(root) if code < chosen[0]]:
         with Memory(root, earlier[-1]) as memory:
             before = memory.known(mutants(root, earlier[-1]))
+        suites_before = so_far(root, earlier[-1])
     for code in chosen:
         came = graded(root, code, None, so_far(root, code))
         if not came or any(outcome.colour == RED for outcome in came.values()):
             raise ValueError(f"{folder(code)} does not pass the suites as it is")
         tests = [test for test in came if came[test].colour == GREEN]
+        old = tuple(f"{suite}/" for suite in suites_before)
+        new_tests = [test for test in tests if not test.startswith(old)]
+        survived = {one.change for one, test in before.items() if test is None}
         found, reached, kills = mutants(root, code), reach(root, code), Kills()
         with Memory(root, code) as memory, ThreadPoolExecutor(2 * at_once()) as pool:
             killers = {
@@ -319,7 +325,12 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
             unknown = [mutant for mutant in found if mutant not in killers]
             task = progress.add_task(folder(code), total=len(unknown))
             futures = {
-                pool.submit(killer, root, code, one, tests, reached, kills): one
+                pool.submit(
+                    killer,
+                    *[root, code, one],
+                    new_tests if one.change in survived else tests,
+                    *[reached, kills],
+                ): one
                 for one in unknown
             }
             try:
@@ -330,6 +341,7 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
             finally:
                 pool.shutdown(cancel_futures=True)
         before = {mutant: killers[mutant] for mutant in found}
+        suites_before = so_far(root, code)
         yield Verdict(code, before, len(unknown))
 
 

@@ -256,10 +256,15 @@ def test_fingerprint(tmp_path, file):
     assert before != mutants.fingerprint_of(tmp_path, "01")
 
 
-@pytest.mark.parametrize("as_it_is", [KILLED_BY_X, {}], ids=["red", "nothing"])
-def test_suites_that_fail(judged, as_it_is):
+@pytest.mark.parametrize(
+    ("as_it_is", "which"),
+    [(KILLED_BY_X, f"{X} (because)"), ({}, NOTHING_STARTS)],
+    ids=["red", "nothing"],
+)
+def test_suites_that_fail(judged, as_it_is, which):
     """Mutants prove nothing if the suites fail on the code as it is."""
-    with pytest.raises(ValueError, match="steps/01 does not pass the suites as it is"):
+    complaint = f"steps/01 does not pass the suites as it is: {which}"
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         judged(step_01={None: as_it_is})
 
 

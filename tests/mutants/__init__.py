@@ -303,8 +303,14 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
         suites_before = so_far(root, earlier[-1])
     for code in chosen:
         came = graded(root, code, None, so_far(root, code))
-        if not came or any(outcome.colour == RED for outcome in came.values()):
-            raise ValueError(f"{folder(code)} does not pass the suites as it is")
+        red = [
+            f"{test} ({came[test].reason})" for test in came if came[test].colour == RED
+        ]
+        if not came or red:
+            raise ValueError(
+                f"{folder(code)} does not pass the suites as it is: "
+                + (", ".join(red) or NOTHING_STARTS)
+            )
         tests = [test for test in came if came[test].colour == GREEN]
         old = tuple(f"{suite}/" for suite in suites_before)
         new_tests = [test for test in tests if not test.startswith(old)]

@@ -333,9 +333,12 @@ def judged(root: Path, chosen: list[str], progress: Progress) -> Iterator[Verdic
             futures = {
                 pool.submit(
                     killer,
-                    *[root, code, one],
+                    root,
+                    code,
+                    one,
                     new_tests if one.change in survived else tests,
-                    *[reached, kills],
+                    reached,
+                    kills,
                 ): one
                 for one in unknown
             }

@@ -281,6 +281,16 @@ def test_reach():
     assert {*reached[goodbye]} < {*reached[first]}
 
 
+def test_bus():
+    """A mutant of Pub/Sub is run on Pub/Sub, though that is not the default."""
+    publish = "pipeline.publish(channel, written(message))"
+    change = "realtime/pubsub.py", publish, "pass"
+    [mutant] = [one for one in mutants.mutants(ROOT, "09") if one.change == change]
+    test = "steps/02/test_django_speaks.py::test_adding"
+    came = mutants.graded(ROOT, "09", mutant, [test])
+    assert RED == came[test].colour
+
+
 @pytest.mark.parametrize("red_is_near", [True, False])
 def test_near(monkeypatch, red_is_near):
     """The tests that run the line that changes come first, and then all the others."""

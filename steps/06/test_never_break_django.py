@@ -11,7 +11,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.signals import post_save, pre_delete
 from django.test.utils import CaptureQueriesContext, isolate_apps
@@ -183,26 +183,9 @@ def test_custom_action(posts, shelf, bus, books):
     bus.hears_of("Volume 1", "Volume 2")
 
 
-@pytest.fixture
-def archive(settings, tmp_path):
-    """A database for books, beside the one that has everything else."""
-    connections.databases["archive"] = connections.databases["default"] | {
-        "NAME": str(tmp_path / "archive.sqlite3")
-    }
-    settings.DATABASE_ROUTERS = [type("Router", (), {"db_for_write": to_archive})()]
-    connections["archive"].connect()
-    yield "archive"
-    connections["archive"].close()
-    del connections["archive"], connections.databases["archive"]
-
-
-def to_archive(router, model, **hints):
-    return "archive" if model is Book else None
-
-
-def test_other_database(log, bus, book, archive):
+def test_other_database(log, bus, book, second_database):
     """An event waits for the database of its object, wherever the log is kept."""
-    with transaction.atomic(archive):
+    with transaction.atomic(second_database(Book)):
         log(book)
         bus.hears_of()
     bus.hears_of(book)
@@ -470,8 +453,9 @@ def test_publish_time(publish, bus, order):
     bus.hears_one_event(user="", timestamp="2026-01-01T12:00:00+00:00")
 
 
-def test_publish_rollback(publish, bus, book, archive):
+def test_publish_rollback(publish, bus, book, second_database):
     """What a project publishes is sent if its transaction is committed."""
+    archive = second_database(Book)
     with transaction.atomic(archive):
         publish(book, "Paid.")
         transaction.set_rollback(True, archive)

@@ -82,9 +82,9 @@ async def test_no_token(connect, limits):
     await client.is_closed(1008, "no token in time")
 
 
-async def test_strangers(channel, connect, join, limits, alice, event):
+async def test_strangers(channel, connect, join, limits, django_log, alice, event):
     """However many connect and say nothing, those who have a token get in."""
-    limits(MAX_STRANGERS=3)
+    limits(MAX_STRANGERS=3, LOG_INTERVAL=0)
     earlier = [await connect() for _ in range(5)]
     client = await join(alice)
     later = [await connect() for _ in range(3)]
@@ -94,6 +94,7 @@ async def test_strangers(channel, connect, join, limits, alice, event):
         await pushed_out.is_closed(1006)
     for silent in later:
         await silent.hears_nothing_more()
+    django_log.warns(5, "too many strangers")
 
 
 async def test_too_many(connect, join, limits, alice, bob):
@@ -196,6 +197,9 @@ async def test_chatter(join, alice):
 async def test_flood(start_server, join, limits, server_log, django_log, alice):
     """Server cuts off who says much at once; who says little may do so for long."""
     limits(MAX_INPUT=300, LOG_INTERVAL=0)
+    newcomer = await join(alice)
+    await newcomer.sends("A" * 100, "100 characters")
+    await newcomer.hears_nothing_more()
     client = await join(alice, await start_server(HEARTBEAT=0.01))
     for _minute in range(5):
         await client.sends("A" * 100, "100 characters")

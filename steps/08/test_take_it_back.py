@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.backends import BaseBackend
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.contenttypes.models import ContentType
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from steps.fixtures.people import permission
 from steps.fixtures.tokens import get_token
@@ -194,11 +194,13 @@ async def test_new_content_type(join, act, alice):
 
 
 def log_review(user):
+    review = ContentType.objects.create(app_label="bookshop", model="review")
+    log(user, review, object_repr="A fine book")
+
+
+def log(user, content_type, **values):
     LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.create(app_label="bookshop", model="review"),
-        object_repr="A fine book",
-        action_flag=CHANGE,
+        user=user, content_type=content_type, action_flag=CHANGE, **values
     )
 
 
@@ -231,12 +233,16 @@ async def test_logout(watch, logs_out, bob, carol):
 
 
 async def test_logouts_together(watch, act, bob, carol):
-    """Those who log out in the same transaction must log in again, all of them."""
+    """Those who log out in the same transaction must log in again, all of them.
+
+    They see nothing of what happens in it.
+    """
 
     def log_out(*users):
         with transaction.atomic():
             for user in users:
                 user_logged_out.send(sender=User, request=None, user=user)
+            log(bob, ContentType.objects.get(model="book"), object_repr="Emma")
 
     viewers = [await watch(bob), await watch(carol)]
     await act("bob and carol logged out together", log_out, bob, carol)
@@ -311,6 +317,28 @@ def test_commit(bob, notices):
     notices.hears(0)
 
 
+def test_users_elsewhere(second_database, notices, story):
+    """Servers hear of a change when it is committed in the database of the users."""
+    models = [ContentType, Permission, Group, User]
+    alias = second_database(*models)
+    with connections[alias].schema_editor() as editor:
+        for model in models:
+            editor.create_model(model)
+    erin, editors = User.objects.create(username="erin"), Group.objects.create()
+    deeds = {
+        "erin was saved": erin.save,
+        "erin joined a group": lambda: erin.groups.add(editors),
+        "a group was deleted": editors.delete,
+        "erin logged out": lambda: user_logged_out.send(User, request=None, user=erin),
+    }
+    for told, deed in deeds.items():
+        story.append(told)
+        with transaction.atomic(alias):
+            deed()
+            notices.hears(0)
+        notices.hears(1)
+
+
 def test_login(client, bob, notices):
     """A login is no news: it changes nothing about what a user may see."""
     client.force_login(bob)
@@ -345,9 +373,7 @@ def log_all(crowd, shop):
     content_type = ContentType.objects.get_for_model(User)
     with transaction.atomic():
         for user in crowd:
-            LogEntry.objects.create(
-                user=user, content_type=content_type, action_flag=CHANGE
-            )
+            log(user, content_type)
             user.save()
 
 
@@ -557,6 +583,24 @@ async def test_coalesced(
     if queries.number > 100:
         raise Unmet("at most 100 queries", f"{queries.number} queries", viewer.story)
     await viewer.stays()
+
+
+async def test_leavers(
+    watch, logs_out, act, bob, dave, about_everybody, notices, slow_database
+):
+    """Who leaves while a check runs spares nobody else."""
+    slow_database.holds = "no query yet"
+    viewers = [await watch(user) for user in [dave, bob] * 4]
+    await act("somebody changed a table", update, bob, is_active=False)
+    slow_database.holds = '"auth_user_groups"'
+    notices.publishes(*about_everybody)
+    await slow_database.is_asked()
+    await logs_out(dave)
+    for leaver in viewers[::2]:
+        await leaver.is_shut_out()
+    slow_database.answers()
+    for viewer in viewers[1::2]:
+        await viewer.is_shut_out()
 
 
 # What may fail

@@ -221,6 +221,22 @@ async def test_stalled(join, come_back, limits, volumes, alice, bob):
     await back.server.has_registered(2)
 
 
+async def test_waiting(
+    link, start_server, join, come_back, limits, volumes, alice, bob, story
+):
+    """Who waits to be told what they missed hears a sign of life."""
+    limits(RECENT=1)
+    client = await join(alice, await start_server(HEARTBEAT=0.01))
+    await client.is_told("ready")
+    place = client.place
+    await hears_all(client, volumes(2))
+    link.falls_silent()
+    back = await come_back(bob, place, client.server)
+    await back.hears_heartbeats(1)
+    if (first := back.types[0]) != "ping":
+        raise Unmet("heartbeats before all else", f"first a message {first!r}", story)
+
+
 async def test_ahead(
     redis, request, join, come_back, limits, start_server, volumes, alice
 ):
@@ -269,6 +285,8 @@ async def test_unknown(come_back, channel, server_log, alice, event, after):
     await client.is_live("resync")
     channel.publishes(json.dumps(event).encode())
     await client.hears_of("Emma")
+    await client.leaves()
+    await client.server.has_registered(0)
     server_log.tells_of_no_error()
 
 
@@ -294,9 +312,10 @@ async def test_lost(kept, join, come_back, limits, volumes, alice):
     await other.leaves()
     kept.is_lost()
     await client.is_told("resync")
-    await hears_all(client, volumes(3))
-    back = await come_back(alice, client.place, client.server)
-    await back.is_live()
+    for _time in range(2):
+        back = await come_back(alice, client.place, client.server)
+        await back.is_live()
+        await hears_all(client, volumes(3))
     late = await come_back(alice, other.place, client.server)
     await late.is_live("resync")
 
@@ -379,14 +398,22 @@ async def test_logout_kept(link, watch, channel, limits, bob, carol):
     await other.stays()
 
 
-async def test_redis_restarts(redis, join, come_back, volumes, alice):
-    """If Redis comes back with its data, nothing is missed."""
+async def test_redis_restarts(
+    redis, join, watch, act, come_back, limits, volumes, alice, carol
+):
+    """If Redis comes back with its data, nothing is missed.
+
+    What Django could not say meanwhile is looked up.
+    """
+    limits(CHECK_PERIOD=3600)
     client, other = await join(alice), await join(alice)
     [first] = volumes(1)
     await client.hears_of(first)
     await other.hears_of(first)
+    viewer = await watch(carol, client.server)
     await other.leaves()
     redis.stops()
+    await act("carol was deactivated", deactivate, carol)
     redis.returns_with_its_data()
     missed = volumes(3)
     await hears_all(client, missed)
@@ -394,6 +421,12 @@ async def test_redis_restarts(redis, join, come_back, volumes, alice):
     back = await come_back(alice, other.place, client.server)
     await hears_all(back, missed)
     await back.is_live(*["event"] * 3)
+    await viewer.is_shut_out(within=PATIENCE)
+
+
+def deactivate(user):
+    user.is_active = False
+    user.save()
 
 
 # Both buses
@@ -434,12 +467,18 @@ async def test_page(browser_of, come_back, change, bob, book):
     await back.is_live("event")
 
 
-async def test_first_page(kept, browser_of, come_back, bob):
-    """There is a place to come back to before anything has ever happened."""
+async def test_first_page(kept, browser_of, come_back, bob, story):
+    """There is a place to come back to before anything has ever happened.
+
+    It is made once: later pages say nothing on the bus.
+    """
     kept.is_lost()
     page = await asyncio.to_thread(open_page, browser_of, bob)
     back = await come_back(bob, page.data("after"))
     await back.is_live()
+    await asyncio.to_thread(open_page, browser_of, bob)
+    if (came := kept.length()) != 1:
+        raise Unmet("one message on the bus", f"{came}", story)
 
 
 def open_page(browser_of, user):

@@ -23,7 +23,7 @@ from steps.grading import PATIENCE, Unmet
 
 
 @pytest.fixture
-def act(many_readers, story):
+def act(story):
     """A function that does something to the database, in a thread of its own."""
 
     async def act(told, deed, *args, **kwargs):
@@ -469,7 +469,7 @@ async def test_nobody_else(watch, act, bob, carol, author, deed):
     await other.stays()
 
 
-async def test_spread(many_readers, start_server, join, act, limits, story):
+async def test_spread(start_server, join, act, limits, story):
     """The check of many is spread over its period."""
     limits(CHECK_PERIOD=0.5)
     server = await start_server()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("stream")
 
 
 @pytest.fixture
-def act(many_readers, story):
+def act(story):
     """A function that does something to the database, in a thread of its own."""
 
     async def act(told, deed, *args):

@@ -466,7 +466,7 @@ def test_captured_notices(testing, bob, story):
         raise Unmet("no events", events, story)
 
 
-async def test_connected(testing, many_readers, bob, carol, book, change, story):
+async def test_connected(testing, bob, carol, book, change, story):
     """A test connects users to a server, and learns who hears of what."""
     async with testing.connected(bob, carol) as [bobs, carols]:
         await change(book)
@@ -477,7 +477,7 @@ async def test_connected(testing, many_readers, bob, carol, book, change, story)
         await bobs.hears_nothing()
 
 
-async def test_connected_hears_something(testing, many_readers, bob, book, change):
+async def test_connected_hears_something(testing, bob, book, change):
     """A test that expects a user to hear nothing fails if they do."""
     async with testing.connected(bob) as [client]:
         await change(book)
@@ -485,7 +485,7 @@ async def test_connected_hears_something(testing, many_readers, bob, book, chang
             await client.hears_nothing()
 
 
-async def test_connected_waits(testing, many_readers, bob, event):
+async def test_connected_waits(testing, bob, event):
     """An event that is still on its way is one that they hear."""
     from realtime.bus import bus_of_django
     from realtime.conf import conf
@@ -496,7 +496,7 @@ async def test_connected_waits(testing, many_readers, bob, event):
             await client.hears_nothing()
 
 
-async def test_connected_passes_over(testing, many_readers, bob, book, change, story):
+async def test_connected_passes_over(testing, bob, book, change, story):
     """A client passes over signs of life, and whatever else is no event."""
     async with testing.connected(bob) as [client]:
         client.inbox.put_nowait({"type": "ping"})
@@ -505,7 +505,7 @@ async def test_connected_passes_over(testing, many_readers, bob, book, change, s
             raise Unmet("an event about 'Emma'", event, story)
 
 
-async def test_connected_from_a_page(testing, many_readers, bob, settings, story):
+async def test_connected_from_a_page(testing, bob, settings, story):
     """The server may be choosy about origins: clients come from one of them."""
     settings.REALTIME_ORIGINS = [None, "https://example.com"]
     async with testing.connected(bob) as [client]:
@@ -514,7 +514,7 @@ async def test_connected_from_a_page(testing, many_readers, bob, settings, story
         raise Unmet("a client with an origin", came, story)
 
 
-async def test_stalled(testing, many_readers, bob, book, limits, story):
+async def test_stalled(testing, bob, book, limits, story):
     """A client that stops reading is cut off, and a test can see that."""
     from realtime.events import publish
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from fakeredis import TcpFakeServer
 
+from steps.ports import free_port
+
 ROOT = Path(__file__).parent.parent
 PATIENCE = 20  # seconds
 PASSWORD = "correct horse"
@@ -91,12 +93,6 @@ def opens(process: subprocess.Popen[Any], port: int) -> bool:
             return False
         time.sleep(0.02)  # until the next look: a port tells nobody that it opens
     return True
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Live:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT, free_port, opens
+from steps.ports import free_port
+from tests.live import ROOT, opens
 
 SITE = ROOT / "final" / "deploy" / "nginx.conf"
 MAIN = """

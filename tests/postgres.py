@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from steps.ports import free_port
 
 # Debian keeps the programs off the PATH, in a folder for each version.
 DEBIAN = Path("/usr/lib/postgresql")
@@ -77,10 +78,3 @@ def find_programs() -> Path:
     if found := list(DEBIAN.glob("*/bin")):
         return max(found, key=lambda folder: float(folder.parent.name))
     pytest.skip("PostgreSQL isn't installed: apt-get install postgresql")
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

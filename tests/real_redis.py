@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import free_port
+from steps.ports import free_port
 
 
 class RealRedis:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from steps.ports import free_port
 from tests.bench.processes import (
     PATIENCE,
     ROOT,
@@ -17,7 +18,6 @@ from tests.bench.processes import (
     cores,
     cpu_time,
     descriptors,
-    free_port,
     generator,
     memory,
     settled,

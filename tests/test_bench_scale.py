@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from steps.ports import free_port
 from tests.bench import processes
 from tests.bench.figures import Figures
 from tests.bench.peers import all_peers
@@ -205,7 +206,7 @@ def test_servers_on_replicas(tmp_path: Path) -> None:
     (ours, *_others) = all_peers("final")
     with ExitStack() as stack:
         primary = stack.enter_context(running_redis())
-        port = processes.free_port()
+        port = free_port()
         options = ["--bind", "127.0.0.1", "--port", str(port), "--save", ""]
         follow = ["--replicaof", "127.0.0.1", primary.rpartition(":")[2]]
         command = ["redis-server", *options, *follow]
@@ -224,7 +225,7 @@ def test_servers_on_replicas(tmp_path: Path) -> None:
         publisher.ask("prepare", users=10)
         crowd = stack.enter_context(processes.generator())
         for url in [primary, primary, f"redis://127.0.0.1:{port}"]:
-            server = processes.free_port()
+            server = free_port()
             stack.enter_context(
                 processes.starting(
                     [part.format(port=server) for part in ours.command],

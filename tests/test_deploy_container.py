@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from tests.live import PATIENCE, ROOT, Live, free_port, opens, running
+from steps.ports import free_port
+from tests.live import PATIENCE, ROOT, Live, opens, running
 
 DEPLOY = ROOT / "final" / "deploy"
 

@@ -26,8 +26,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from steps.ports import free_port
 from tests.browsing import Browser
-from tests.live import PASSWORD, ROOT, Live, Process, free_port, running
+from tests.live import PASSWORD, ROOT, Live, Process, running
 from tests.nginx import SITE, Nginx, adapted, running_nginx
 from tests.tutorial.readme import blocks
 

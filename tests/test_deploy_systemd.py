@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from tests.live import PATIENCE, ROOT, Live, free_port, opens, running
+from steps.ports import free_port
+from tests.live import PATIENCE, ROOT, Live, opens, running
 from tests.nginx import SITE, adapted
 
 UNIT = ROOT / "final" / "deploy" / "realtime@.service"

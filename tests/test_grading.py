@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from fakeredis import TcpFakeServer
 
+from steps.ports import free_port
 from tests.forks import Ended as Run
 from tests.forks import run_pytest
-from tests.postgres import free_port
 from tests.road import SETTINGS, append, lay, write
 
 Grade = Callable[..., Run]

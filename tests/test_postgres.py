@@ -13,7 +13,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.live import ROOT, Process, free_port
+from steps.ports import free_port
+from tests.live import ROOT, Process
 from tests.postgres import running_postgres
 from tests.real_redis import running_redis
 

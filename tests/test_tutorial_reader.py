@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from steps.ports import free_port
 from tests import sample
-from tests.postgres import free_port
 from tests.tutorial import surroundings
 from tests.tutorial.__main__ import revised, write_down
 from tests.tutorial.browser import Browser

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from steps.ports import free_port
 from tests.bench import machine, processes, report
 from tests.bench.figures import Figures
 from tests.bench.measures import Measures
@@ -129,7 +130,7 @@ def taking_place() -> Iterator[Place]:
         raise Trouble("Redis is not installed: apt install redis-server")
     cores = processes.cores(processes.available_cores())
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        logs, port = Path(folder), processes.free_port()
+        logs, port = Path(folder), free_port()
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
         with (
             processes.starting(

@@ -12,9 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.live import free_port, opens
-
-__all__ = ["free_port"]
+from tests.live import opens
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 30  # seconds

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steps.ports import free_port
 from tests.bench import processes
 from tests.bench.figures import is_bound
 from tests.bench.peers import Peer
@@ -78,7 +79,7 @@ class Stand:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Run the server, with no client yet."""
-        self.port = processes.free_port()
+        self.port = free_port()
         command = [part.format(port=self.port) for part in self.peer.command]
         log = self.place.logs / f"{self.peer.name}.log"
         with processes.starting(

@@ -13,7 +13,8 @@ from typing import Any
 
 from redis import Redis
 
-from tests.live import PASSWORD, ROOT, Process, free_port
+from steps.ports import free_port
+from tests.live import PASSWORD, ROOT, Process
 
 PATIENCE = 10  # seconds; what takes longer is not coming
 

@@ -2,11 +2,11 @@
 
 import asyncio
 
+from steps.ports import free_port
 from tests.faults.figures import Figures
 from tests.faults.lab import PATIENCE, READERS, Broken, Lab
 from tests.faults.readers import followers
 from tests.faults.test_streams import all_have
-from tests.live import free_port
 
 EACH = 2  # queries that tell what one user may see: the user's own, and the groups'
 

@@ -420,14 +420,21 @@ def strip(bob):
         cursor.execute("DELETE FROM auth_user_user_permissions")
 
 
-async def test_check(watch, act, bob, book, limits):
-    """What is changed behind Django's back is found by a check, again and again."""
+async def test_check(watch, act, bob, book, limits, slow_database, story):
+    """What is changed behind Django's back is found by a check, again and again.
+
+    However many users there are, it asks about those who are connected.
+    """
+    slow_database.holds = 'FROM "auth_user"'
+    slow_database.answers()
     limits(CHECK_PERIOD=0.1)
     viewer = await watch(bob)
     await viewer.comes_to_see(book)
     await act("somebody changed a table", strip, bob)
     await viewer.ceases_to_see(book)
     await viewer.stays()
+    if any("WHERE" not in sql for sql, _params in slow_database.held):
+        raise Unmet("questions about users who are connected", "one about all", story)
 
 
 def update(bob, **values):
@@ -744,6 +751,7 @@ from settings import *
 
 INSTALLED_APPS = [*INSTALLED_APPS, "people"]
 AUTH_USER_MODEL = os.environ["USER_MODEL"]
+SESAME_PRIMARY_KEY_FIELD = "email"
 DATABASES = {"default": dj_database_url.parse(f"sqlite:///{__file__}.db")}
 MIGRATION_MODULES = {name.split(".")[-1]: None for name in INSTALLED_APPS}
 """

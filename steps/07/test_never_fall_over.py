@@ -22,6 +22,7 @@ from sesame.utils import get_user as get_user_to_log_in
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from steps.fixtures.faults import answer
 from steps.fixtures.tokens import get_token
 from steps.grading import PATIENCE, Unmet
 
@@ -462,7 +463,7 @@ async def test_database_fails(
 
 
 async def test_database_connections(connect, limits, alice, slow_database, story):
-    """However many users come at once, a few connections to the database do."""
+    """However many users and probes come at once, few database connections do."""
     limits(DATABASE_THREADS=2)
     opened = set()  # of Django's wrappers: each has one connection at a time
 
@@ -470,14 +471,16 @@ async def test_database_connections(connect, limits, alice, slow_database, story
         opened.add(connection)
 
     clients = [await connect() for _client in range(10)]
-    token = get_token(alice)
+    server, token = clients[0].server, get_token(alice)
     connection_created.connect(count)
     try:
+        probes = [asyncio.create_task(answer(server, "/readyz")) for _ in clients]
         for client in clients:
             await client.sends(token, "a valid token of alice")
             await client.hears_nothing_more()
         slow_database.answers()
-        await clients[0].server.has_registered(10)
+        await server.has_registered(10)
+        await asyncio.gather(*probes)
     finally:
         connection_created.disconnect(count)
     if len(opened) > 2:

@@ -608,6 +608,8 @@ async def test_leavers(
     slow_database.answers()
     for viewer in viewers[1::2]:
         await viewer.is_shut_out()
+    for client in viewers[0].clients:
+        await client.server.has_registered(1)  # alice, who looks on
 
 
 # What may fail

@@ -24,7 +24,7 @@ from steps.grading import PATIENCE, Unmet
 # What happens, and how it is told
 
 
-async def test_burst(join, writes, volumes, alice, bob, story):
+async def test_burst(join, writes, volumes, alice, bob, event, story):
     """What happens at once, each client is told in a write or two, and in order."""
     clients = [await join(user) for user in [alice, bob, alice, bob]]
     for client in clients:
@@ -36,6 +36,18 @@ async def test_burst(join, writes, volumes, alice, bob, story):
             await client.hears_of(name)
     if max(counted.values()) > 8:
         raise Unmet("80 events in a few writes to each client", "more", story)
+
+    from realtime import frames
+    from realtime.bus import Arrival
+    from realtime.recent import Entry
+
+    hub = clients[0].server.module.HUB
+    hub.publish(Entry.of(Arrival("1-1", event)))
+    hub.tell(frames.told("resync"))
+    await clients[0].hears_of("Emma")
+    await clients[0].is_told("resync")
+    if clients[0].types[-1] != "resync":
+        raise Unmet("the event, and then the message to all", "it comes late", story)
 
 
 async def test_serialised_once(join, serialised, volumes, alice, bob, story):
@@ -107,20 +119,25 @@ async def test_frame(join, written, alice, story, message):
         raise Unmet(f"the frame {expected[:20]!r}…", f"{came[:20]!r}…", story)
 
 
-async def test_closing(connect, written, alice, story):
-    """Nothing is written to those who are leaving: broadcast() does so, too."""
+async def test_closing(connect, join, written, alice, bob, story):
+    """Nothing is written to those who are leaving: broadcast() does so, too.
+
+    To those who come after them, it is.
+    """
     from realtime import frames, hub
 
     client = await connect()
     await client.sends(get_token(alice), "a valid token of alice")
     await client.is_told("ready")
-    [connection] = client.server.module.CONNECTIONS
+    other = await join(bob, client.server)
+    [connection, last] = client.server.module.CONNECTIONS
     client.stops_reading()
     closing = asyncio.create_task(connection.close())
     await asyncio.sleep(0)
     data = written(connection)
     broadcast([connection], "Emma was changed")
-    hub.write([connection], frames.text("Emma was changed"))
+    hub.write([connection, last], frames.told("resync"))
+    await other.is_told("resync")
     client.websocket.transport.resume_reading()
     await closing
     if data:
@@ -170,16 +187,24 @@ async def test_storm(connect, limits, queries, alice, bob, carol, story, slow_da
     await clients[0].server.has_registered(len(clients))
     if queries.number > 40:
         raise Unmet("at most 40 queries for 29 clients", "more", story)
+    asked = [
+        sql for sql, _params in slow_database.held if 'FROM "auth_user" WHERE' in sql
+    ]
+    if len(asked) < 3:
+        raise Unmet("no more than 20 to be looked up together", "more", story)
 
 
 async def test_known(join, limits, change, alice, bob, book, story, slow_database):
-    """What a user may see is looked up once, and again when it has changed."""
+    """What a user may see is looked up once, and again when it has changed.
+
+    It is forgotten when they have left.
+    """
     limits(CHECK_PERIOD=3600)
     slow_database.holds = 'FROM "django_content_type"'
     slow_database.answers()
     first = await join(bob)
     slow_database.held.clear()
-    await join(bob)
+    second = await join(bob)
     if slow_database.held:
         raise Unmet("no question about what is known", "one", story)
     story.append("somebody changed a table")
@@ -189,6 +214,12 @@ async def test_known(join, limits, change, alice, bob, book, story, slow_databas
     await witness.hears_of(book)
     await first.hears_of(book)  # whose turn to be checked hasn't come
     await late.hears_nothing_more()
+    for client in [first, second, witness, late]:
+        await client.leaves()
+    await first.server.has_registered(0)
+    hub = first.server.module.HUB
+    if hub.of_user or hub.known or hub.audiences or any(hub.viewers.values()):
+        raise Unmet("nobody to be remembered", "some who have left", story)
 
 
 async def test_long_away(link, kept, join, come_back, limits, volumes, alice, story):
@@ -251,18 +282,19 @@ async def test_together(connect, settings, alice, bob, carol, story, slow_databa
 
 async def test_waiting(connect, limits, alice, bob, slow_database):
     """Who would wait behind too many is sent away, and who waits for too long."""
-    limits(MAX_WAITING=1, TOKEN_TIMEOUT=0.5)
-    first = await connect()
-    limits(TOKEN_TIMEOUT=60)
+    limits(MAX_WAITING=1, TOKEN_TIMEOUT=60)
     second, third = await connect(), await connect()
+    limits(TOKEN_TIMEOUT=0.5)
+    first = await connect()
     await first.sends(get_token(alice), "a valid token of alice")
     await slow_database.is_asked()
     await second.sends(get_token(bob), "a valid token of bob")
     await second.is_closed(1013, "try again later")
     await first.is_closed(1013, "try again later")
-    slow_database.answers()
+    slow_database.holds = "nothing"  # but what it has held so far
     await third.sends(get_token(bob), "a valid token of bob")
     await third.server.has_registered(1)
+    slow_database.answers()
 
 
 async def test_strangers_wait(connect, limits, alice, slow_database):

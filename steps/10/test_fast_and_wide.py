@@ -24,7 +24,7 @@ from steps.grading import PATIENCE, Unmet
 # What happens, and how it is told
 
 
-async def test_burst(join, writes, volumes, alice, bob, event, story):
+async def test_burst(join, writes, volumes, alice, bob, story):
     """What happens at once, each client is told in a write or two, and in order."""
     clients = [await join(user) for user in [alice, bob, alice, bob]]
     for client in clients:
@@ -37,6 +37,19 @@ async def test_burst(join, writes, volumes, alice, bob, event, story):
     if max(counted.values()) > 8:
         raise Unmet("80 events in a few writes to each client", "more", story)
 
+
+async def test_serialised_once(join, serialised, volumes, alice, bob, event, story):
+    """What is the same for everybody is made once, and keeps its order."""
+    clients = [await join(user) for user in [alice, bob, alice, bob]]
+    for client in clients:
+        await client.is_told("ready")
+    serialised.clear()
+    [name] = volumes(1)
+    for client in clients:
+        await client.hears_of(name)
+    if len(serialised) != 1:
+        raise Unmet("one frame", f"{len(serialised)} frames", story)
+
     from realtime import frames
     from realtime.bus import Arrival
     from realtime.recent import Entry
@@ -48,19 +61,6 @@ async def test_burst(join, writes, volumes, alice, bob, event, story):
     await clients[0].is_told("resync")
     if clients[0].types[-1] != "resync":
         raise Unmet("the event, and then the message to all", "it comes late", story)
-
-
-async def test_serialised_once(join, serialised, volumes, alice, bob, story):
-    """What is the same for everybody is made once."""
-    clients = [await join(user) for user in [alice, bob, alice, bob]]
-    for client in clients:
-        await client.is_told("ready")
-    serialised.clear()
-    [name] = volumes(1)
-    for client in clients:
-        await client.hears_of(name)
-    if len(serialised) != 1:
-        raise Unmet("one frame", f"{len(serialised)} frames", story)
 
 
 async def test_hidden(join, limits, volumes, bob, dave, order, story):

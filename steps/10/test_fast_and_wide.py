@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -228,6 +229,7 @@ async def test_long_away(link, kept, join, come_back, limits, volumes, alice, st
     client = await join(alice)
     await client.is_live()
     place = client.place
+    await alice.asave()  # which is a notice, and for servers alone
     missed = volumes(50)
     await hears_all(client, missed)
     before = link.requests
@@ -409,7 +411,7 @@ async def test_listen_url(other_redis, kept, connect, limits, alice, event):
 
 
 @pytest.mark.usefixtures("stream")
-async def test_numbers(scrape, connect, join, volumes, alice, bob):
+async def test_numbers(scrape, connect, join, volumes, alice, bob, story):
     """Server counts what happens, whom it told, and how long that took."""
     client, other = await join(alice), await join(bob)
     before = await scrape(client.server)
@@ -417,10 +419,12 @@ async def test_numbers(scrape, connect, join, volumes, alice, bob):
     await connect()
     for each in [client, other, late]:
         await each.is_told("ready")
+    start = time.time()
     [name] = volumes(1)
     for each in [client, other, late]:
         await each.hears_of(name)
     after = await scrape(client.server)
+    took = time.time() - start
     after.have_grown(
         before,
         realtime_connections=1,
@@ -429,6 +433,9 @@ async def test_numbers(scrape, connect, join, volumes, alice, bob):
         realtime_deliveries_total=3,
         realtime_lag_seconds_count=1,
     )
+    lag = after["realtime_lag_seconds_sum"] - before["realtime_lag_seconds_sum"]
+    if not 0 <= lag <= took:
+        raise Unmet("a lag that is a part of the time", f"{lag} s of {took} s", story)
 
 
 async def test_numbers_of_trouble(redis, channel, scrape, connect, join, limits, event):
@@ -452,6 +459,9 @@ async def test_numbers_of_trouble(redis, channel, scrape, connect, join, limits,
         realtime_cut_off_total=1,
         realtime_redis_reconnects_total=1,
     )
+    for sample in ['refusals_total{code="1008"}', 'cut_off_total{reason="']:
+        if sample not in after.text:
+            raise Unmet(sample, "none", client.story)
     try:
         async with asyncio.timeout(PATIENCE):
             while after["realtime_checks_total"] <= before["realtime_checks_total"]:

@@ -280,6 +280,9 @@ async def test_together(connect, settings, alice, bob, carol, story, slow_databa
     asked = [params for _sql, params in slow_database.held]
     if not any({bob.pk, carol.pk} <= {*params} for params in asked):
         raise Unmet("one question about bob and carol", "one about each", story)
+    await clients[0].hears_nothing_more()
+    if clients[0].server.module.NEWCOMERS:
+        raise Unmet("nobody to wait any more", "one", story)
 
 
 async def test_waiting(connect, limits, alice, bob, slow_database):
@@ -459,7 +462,7 @@ async def test_numbers_of_trouble(redis, channel, scrape, connect, join, limits,
         realtime_cut_off_total=1,
         realtime_redis_reconnects_total=1,
     )
-    for sample in ['refusals_total{code="1008"}', 'cut_off_total{reason="']:
+    for sample in ['refusals_total{code="1008"}', 'cut_off_total{reason="A client']:
         if sample not in after.text:
             raise Unmet(sample, "none", client.story)
     try:

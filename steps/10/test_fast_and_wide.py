@@ -130,8 +130,9 @@ async def test_closing(connect, join, written, alice, bob, story):
     client = await connect()
     await client.sends(get_token(alice), "a valid token of alice")
     await client.is_told("ready")
+    [connection] = client.server.module.CONNECTIONS
     other = await join(bob, client.server)
-    [connection, last] = client.server.module.CONNECTIONS
+    [last] = {*client.server.module.CONNECTIONS} - {connection}
     client.stops_reading()
     closing = asyncio.create_task(connection.close())
     await asyncio.sleep(0)

@@ -117,8 +117,6 @@ async def handler(websocket: Connection) -> None:
     except Exception:
         logger.exception("A connection failed.")
         await websocket.close(1011)
-    finally:
-        websocket.forget()
 
 
 async def authenticate(websocket: Connection) -> Access:

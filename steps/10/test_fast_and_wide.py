@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.asyncio.client import unix_connect
 from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from steps.fixtures.crowds import calls
 from steps.fixtures.tokens import get_token
@@ -224,8 +225,15 @@ async def test_known(join, limits, change, alice, bob, book, story, slow_databas
         raise Unmet("nobody to be remembered", "some who have left", story)
 
 
-async def test_long_away(link, kept, join, come_back, limits, volumes, alice, story):
-    """What many missed is read from Redis once; what Redis loses is forgotten."""
+async def test_long_away(
+    link, kept, join, come_back, limits, volumes, monkeypatch, alice, event, story
+):
+    """What many missed is read from Redis once; what Redis loses is forgotten.
+
+    What happens while they are told is told once, too.
+    """
+    from realtime.bus import Arrival
+
     limits(RECENT=30, PAGE_SIZE=10, PING_TIMEOUT=0.5)
     client = await join(alice)
     await client.is_live()
@@ -248,6 +256,17 @@ async def test_long_away(link, kept, join, come_back, limits, volumes, alice, st
     await client.is_told("resync")
     late = await come_back(alice, place, client.server)
     await late.is_live("resync")
+    server, place_of = client.server.module, client.server.module.place_of
+
+    def place_among_events(websocket):
+        server.relay(server.Entry.of(Arrival("9999999999999-0", event)))
+        return place_of(websocket)
+
+    monkeypatch.setattr(server, "place_of", place_among_events)
+    latest = await come_back(alice, late.place, client.server)
+    await latest.is_live("event")
+    await latest.hears_of("Emma")
+    await latest.hears_nothing_more()
 
 
 async def hears_all(client, names):
@@ -303,16 +322,40 @@ async def test_waiting(connect, limits, alice, bob, slow_database):
     slow_database.answers()
 
 
-async def test_strangers_wait(connect, limits, alice, slow_database):
-    """Who has sent a token is not pushed out by those who say nothing."""
+async def test_strangers_wait(connect, join, limits, alice, bob, story, slow_database):
+    """Who has sent a token is not pushed out by those who say nothing.
+
+    Who is refused is, if they don't leave.
+    """
     limits(MAX_STRANGERS=1)
     client = await connect()
     await client.sends(get_token(alice), "a valid token of alice")
     await slow_database.is_asked()
     for _stranger in range(3):
-        await connect()
+        last = await connect()
     slow_database.answers()
     await client.is_told("ready")
+    limits(MAX_WAITING=1)
+    slow_database.open.clear()
+    await last.sends(get_token(bob), "a valid token of bob")
+    await last.hears_nothing_more()
+    refused = await connect()
+    await refused.sends(get_token(bob), "a valid token of bob")
+    await refused.is_closed(1013, "try again later")
+    slow_database.answers()
+    await last.is_told("ready")
+    refused = await connect()
+    refused.stops_reading()
+    [connection] = refused.server.module.STRANGERS
+    await refused.sends("not a token", "what is not a token")
+    async with asyncio.timeout(5):
+        while connection.state is State.OPEN:
+            await asyncio.sleep(0.001)
+    if client.server.module.NEWCOMERS:
+        raise Unmet("nobody to wait any more", "who was refused", story)
+    await join(bob)
+    if connection.state is not State.CLOSED:
+        raise Unmet("who was refused to be pushed out", "them to stay", story)
 
 
 # Several processes

@@ -38,12 +38,15 @@ def register() -> None:
 
 def names(**kwargs: Any) -> Messages:
     """Tell of settings that nothing reads."""
-    known = [f"REALTIME_{field.name.upper()}" for field in fields(Conf)]
-    for name in dir(settings):
-        if name.startswith("REALTIME_") and name not in known:
+    known = [field.name.upper() for field in fields(Conf)]
+    for setting in dir(settings):
+        name = setting.removeprefix("REALTIME_")
+        if name != setting and name not in known:
             close = get_close_matches(name, known, 1)
-            hint = f"Did you mean {close[0]}?" if close else "Leave it out."
-            yield Error(f"There is no setting {name}.", hint=hint, id="realtime.E001")
+            hint = f"Did you mean REALTIME_{close[0]}?" if close else "Leave it out."
+            yield Error(
+                f"There is no setting {setting}.", hint=hint, id="realtime.E001"
+            )
 
 
 def values(**kwargs: Any) -> Messages:

@@ -52,8 +52,8 @@ class SystemChecks:
         if ids != sorted(f"realtime.{number}" for number in expected):
             raise Unmet(f"the messages {[*expected]}", f"{ids}", self.story)
         for message in came:
-            if not message.hint:
-                raise Unmet("a hint", f"none with {message.id}", self.story)
+            if not message.msg or not message.hint:
+                raise Unmet("words and a hint", f"none with {message.id}", self.story)
         return " ".join(f"{message.msg} {message.hint}" for message in came)
 
 
@@ -87,13 +87,15 @@ def test_good_settings_for_production(system_checks):
 def test_unknown_setting(system_checks, story):
     """A setting whose name is misspelt would be ignored: the right one is told."""
     system_checks.given(REALTIME_ORIGIN=["https://example.com"])
-    contains("REALTIME_ORIGINS", system_checks.tell("E001"), story)
+    words = "no setting REALTIME_ORIGIN. Did you mean REALTIME_ORIGINS?"
+    contains(words, system_checks.tell("E001"), story)
 
 
 def test_setting_of_another_app(system_checks, story):
-    """A setting that resembles none of ours is told, too."""
+    """A setting that resembles none of ours is told, too, and none is proposed."""
     system_checks.given(REALTIME_XYZZY=1)
-    contains("REALTIME_XYZZY", system_checks.tell("E001"), story)
+    words = "no setting REALTIME_XYZZY. Leave it out."
+    contains(words, system_checks.tell("E001"), story)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,8 @@ def test_setting_of_another_app(system_checks, story):
 def test_wrong_type(system_checks, story, name, value):
     """A value of the wrong type is told, and which type is right."""
     system_checks.given(**{name: value})
-    contains(name, system_checks.tell("E002"), story)
+    words = f"{name} is a {type(value).__name__}. It has to be of the type "
+    contains(words, system_checks.tell("E002"), story)
 
 
 @pytest.mark.parametrize("value", [0, -1])
@@ -118,8 +121,8 @@ def test_not_positive(system_checks, story, value):
     """A number that isn't above zero is told."""
     system_checks.given(REALTIME_CHECK_PERIOD=value, REALTIME_MAX_STRANGERS=value)
     words = system_checks.tell("E003", "E003")
-    contains("REALTIME_CHECK_PERIOD", words, story)
-    contains("REALTIME_MAX_STRANGERS", words, story)
+    contains(f"REALTIME_CHECK_PERIOD is {value}.", words, story)
+    contains(f"REALTIME_MAX_STRANGERS is {value}.", words, story)
 
 
 def test_whole_number_of_seconds(system_checks):

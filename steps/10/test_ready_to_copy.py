@@ -469,23 +469,34 @@ def test_captured_notices(testing, bob, story):
         raise Unmet("no events", events, story)
 
 
-async def test_connected(testing, bob, carol, book, change, story):
-    """A test connects users to a server, and learns who hears of what."""
+async def test_connected(testing, bob, carol, book, change, bus, story):
+    """A test connects users to a server, and learns who hears of what.
+
+    A project needs no Redis for it.
+    """
     async with testing.connected(bob, carol) as [bobs, carols]:
-        await change(book)
-        event = await bobs.hears()
-        if event["object"] != "Emma":
-            raise Unmet("an event about 'Emma'", event, story)
-        await carols.hears_nothing()
+        for _event in range(3):
+            await change(book)
+            event = await bobs.hears()
+            if event["object"] != "Emma":
+                raise Unmet("an event about 'Emma'", event, story)
         await bobs.hears_nothing()
+        await carols.hears_nothing()
+        await bob.adelete()
+        async with asyncio.timeout(PATIENCE):
+            await bobs.websocket.wait_closed()
+    bus.hears_of()
 
 
-async def test_connected_hears_something(testing, bob, book, change):
-    """A test that expects a user to hear nothing fails if they do."""
+async def test_connected_hears_something(testing, monkeypatch, bob, book, change):
+    """A test that expects a user to hear nothing fails if they do, or the reverse."""
     async with testing.connected(bob) as [client]:
         await change(book)
         with pytest.raises(AssertionError, match="Emma"):
             await client.hears_nothing()
+        monkeypatch.setattr(testing, "PATIENCE", 0.05)
+        with pytest.raises(TimeoutError):
+            await client.hears()
 
 
 async def test_connected_waits(testing, bob, event):

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.test import TestCase, override_settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -77,16 +77,22 @@ def in_memory() -> override_settings:
 
 @contextmanager
 def captured_events(using: str = DEFAULT_DB_ALIAS) -> Iterator[list[Event]]:
-    """Collect the events of a block of code; at its end, they are in the list.
-
-    A test case of Django never commits. Here, what is left to do then is done.
-    """
+    """Collect the events of a block of code; at its end, they are in the list."""
     events: list[Event] = []
     start = len(SAID)
-    with in_memory(), TestCase.captureOnCommitCallbacks(using=using, execute=True):
+    with in_memory(), committed(using):
         yield events
     contents = [arrival.content for arrival in SAID[start:]]
     events += [content for content in contents if isinstance(content, dict)]
+
+
+@contextmanager
+def committed(using: str) -> Iterator[None]:
+    """Do what is to be done on commit: a test case of Django never commits."""
+    with TestCase.captureOnCommitCallbacks(using=using, execute=True):
+        # What follows joins no messages that wait for the commit already.
+        transaction.on_commit(lambda: None, using=using)
+        yield
 
 
 class Client:
@@ -187,7 +193,7 @@ def redis_at(place: socket.socket, using: str) -> Iterator[None]:
     bus_of_django.cache_clear()  # it may know that Redis failed, or works
     with (
         override_settings(CACHES=settings.CACHES | {alias: cache}),
-        TestCase.captureOnCommitCallbacks(using=using, execute=True),
+        committed(using),
     ):
         yield
     bus_of_django.cache_clear()

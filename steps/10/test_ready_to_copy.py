@@ -61,10 +61,10 @@ class SystemChecks:
         if words not in self.words:
             raise Unmet(f"{words!r} in the message", f"{self.words!r}", self.story)
 
-    def hide(self, secret):
-        """Expect what is secret not to be in what they have just told."""
-        if secret in self.words:
-            raise Unmet(f"a message without {secret!r}", self.words, self.story)
+    def hide(self, password):
+        """Expect a password not to be in what they have just told."""
+        if password in self.words:
+            raise Unmet("a message without the password", self.words, self.story)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ async def test_old_token(connect, alice, server_log):
 
 async def test_no_token(connect, limits):
     """Server waits for the token, but not for ever."""
-    limits(TOKEN_TIMEOUT=0.05)
+    limits(TOKEN_TIMEOUT=0.25)
     client = await connect()
     await client.is_closed(1008, "no token in time")
 

@@ -41,7 +41,7 @@ def names(**kwargs: Any) -> Messages:
     known = [field.name.upper() for field in fields(Conf)]
     for setting in dir(settings):
         name = setting.removeprefix("REALTIME_")
-        if name != setting and name not in known:
+        if setting.startswith("REALTIME_") and name not in known:
             close = get_close_matches(name, known, 1)
             hint = f"Did you mean REALTIME_{close[0]}?" if close else "Leave it out."
             yield Error(

@@ -19,6 +19,7 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from steps.fixtures.blame import expecting
 from steps.fixtures.crowds import calls
 from steps.fixtures.tokens import get_token
 from steps.grading import PATIENCE, Unmet
@@ -258,8 +259,9 @@ async def test_long_away(
     await late.is_live("resync")
     server, place_of = client.server.module, client.server.module.place_of
 
-    def place_among_events(websocket):
-        server.relay(server.Entry.of(Arrival("9999999999999-0", event)))
+    def place_among_events(websocket):  # in the turn in which the client goes live
+        newest = "9999999999999-0"  # milliseconds: in the year 2286
+        server.relay(server.Entry.of(Arrival(newest, event)))
         return place_of(websocket)
 
     monkeypatch.setattr(server, "place_of", place_among_events)
@@ -334,27 +336,28 @@ async def test_strangers_wait(
     await client.sends(get_token(alice), "a valid token of alice")
     await slow_database.is_asked()
     for _stranger in range(3):
-        last = await connect()
+        waiting = await connect()
     slow_database.answers()
     await client.is_told("ready")
     limits(MAX_WAITING=1)
-    slow_database.open.clear()
-    await last.sends(get_token(bob), "a valid token of bob")
-    await last.hears_nothing_more()
-    refused = await connect()
-    await refused.sends(get_token(bob), "a valid token of bob")
-    await refused.is_closed(1013, "try again later")
+    slow_database.is_slow_again()
+    await waiting.sends(get_token(bob), "a valid token of bob")
+    await slow_database.is_asked()
+    late = await connect()
+    await late.sends(get_token(bob), "a valid token of bob")
+    await late.is_closed(1013, "try again later")
     if (await scrape(client.server))["realtime_strangers"] < 1:
         raise Unmet("one who waits to be counted", "none", story)
     slow_database.answers()
-    await last.is_told("ready")
+    await waiting.is_told("ready")
     refused = await connect()
     refused.stops_reading()
     [connection] = refused.server.module.STRANGERS
     await refused.sends("not a token", "what is not a token")
-    async with asyncio.timeout(5):
-        while connection.state is State.OPEN:
-            await asyncio.sleep(0.001)
+    with expecting("who has no token to be refused", story):
+        async with asyncio.timeout(PATIENCE):
+            while connection.state is State.OPEN:
+                await asyncio.sleep(0.001)
     if client.server.module.NEWCOMERS:
         raise Unmet("nobody to wait any more", "who was refused", story)
     await join(bob)

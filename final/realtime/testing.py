@@ -138,6 +138,7 @@ async def connected(*users: Any) -> AsyncIterator[list[Client]]:
 
     Its threads have database connections of their own: it takes a TransactionTestCase.
     """
+    failure = None
     async with AsyncExitStack() as stack:
         stack.enter_context(in_memory())
         module = new_server()
@@ -153,7 +154,12 @@ async def connected(*users: Any) -> AsyncIterator[list[Client]]:
             client = Client(websocket, module)
             await client.hears("ready")
             clients.append(client)
-        yield clients
+        try:
+            yield clients
+        except Exception as error:
+            failure = error
+    if failure:  # as it is: the tasks of the server would make a group of it
+        raise failure
 
 
 def new_server() -> ModuleType:

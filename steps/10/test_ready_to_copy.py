@@ -16,6 +16,7 @@ from django.template.backends.django import get_installed_libraries
 from django.urls import include, path
 
 from django_site.bookshop.models import Author
+from steps.fixtures.blame import expecting
 from steps.fixtures.pages import Page
 from steps.grading import PATIENCE, Unmet
 
@@ -517,20 +518,26 @@ async def test_connected(testing, bob, carol, book, change, bus, story):
         await bobs.hears_nothing()
         await carols.hears_nothing()
         await bob.adelete()
-        async with asyncio.timeout(PATIENCE):
-            await bobs.websocket.wait_closed()
+        with expecting("a connection to close whose user is deleted", story):
+            async with asyncio.timeout(PATIENCE):
+                await bobs.websocket.wait_closed()
     bus.hears_of()
 
 
 async def test_connected_hears_something(testing, monkeypatch, bob, book, change):
     """A test that expects a user to hear nothing fails if they do, or the reverse."""
-    async with testing.connected(bob) as [client]:
-        await change(book)
-        with pytest.raises(AssertionError, match="Emma"):
+
+    async def expect_nothing():
+        async with testing.connected(bob) as [client]:
+            with monkeypatch.context() as patch:
+                patch.setattr(testing, "PATIENCE", 0.05)
+                with pytest.raises(TimeoutError):
+                    await client.hears()
+            await change(book)
             await client.hears_nothing()
-        monkeypatch.setattr(testing, "PATIENCE", 0.05)
-        with pytest.raises(TimeoutError):
-            await client.hears()
+
+    with pytest.raises(AssertionError, match="Emma"):
+        await expect_nothing()
 
 
 async def test_connected_waits(testing, bob, event):
